@@ -10,7 +10,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy import URL, Connection, create_engine, event
 
-from streamtime.database.people_tables import users
+from streamtime.database.tables.schema import metadata
 
 
 def _configure(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's own, untyped
@@ -36,7 +36,7 @@ def _run(path: Path) -> None:
         with engine.connect() as connection, connection.begin():
             context.configure(
                 connection=connection,
-                target_metadata=users.metadata,  # `people_tables` imports `tables`: this is every table
+                target_metadata=metadata,
                 render_as_batch=True,
                 include_name=include_name,
                 transactional_ddl=True,

@@ -11,8 +11,8 @@ from sqlalchemy import insert, select
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import users
-from streamtime.database.tables import objects
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.storage import objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.storage.local.store import LocalStore
 from streamtime.storage.objects.ledger import Ledger, ObjectRow

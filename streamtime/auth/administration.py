@@ -11,7 +11,7 @@ from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.sessions import Sessions
 from streamtime.auth.users import User, is_inactive, require_user
 from streamtime.clock import Clock
-from streamtime.database.people_tables import api_tokens, sessions, users
+from streamtime.database.tables.auth import api_tokens, sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.ids import new_password

@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.auth.access import TokenScope
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
-from streamtime.database.people_tables import api_tokens, users
+from streamtime.database.tables.auth import api_tokens, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret

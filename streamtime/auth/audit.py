@@ -13,7 +13,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.auth.access import Caller
 from streamtime.auth.rate_limits import client_network
 from streamtime.clock import Clock
-from streamtime.database.people_tables import audit
+from streamtime.database.tables.auth import audit_log
 from streamtime.database.transaction import Database, Transaction
 
 MAX_USER_AGENT = 300
@@ -128,15 +128,17 @@ class AuditLog:
             "subject": subject[:MAX_SUBJECT],
             "detail": msgspec.json.encode(detail).decode(),
         }
-        await tx.execute(insert(audit).values(**values))
+        await tx.execute(insert(audit_log).values(**values))
 
     async def page(self, *, before_id: int | None = None, person: str = "", limit: int = PAGE_SIZE) -> list[AuditEntry]:
         """Return entries, newest first: before `before_id`, and by or about `person`, if given."""
-        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        query = select(audit_log).order_by(audit_log.c.id.desc()).limit(limit)
         if before_id is not None:
-            query = query.where(audit.c.id < before_id)
+            query = query.where(audit_log.c.id < before_id)
         if person:
-            named = [func.lower(column) == person.casefold() for column in (audit.c.actor_name, audit.c.subject)]
+            named = [
+                func.lower(column) == person.casefold() for column in (audit_log.c.actor_name, audit_log.c.subject)
+            ]
             query = query.where(or_(*named))
         async with self._database.read() as connection:
             return [_entry(row) for row in (await connection.execute(query)).mappings()]
@@ -170,13 +172,15 @@ class AuditRetention:
         if not self._days:
             return False
         async with self._database.read() as connection:
-            return (await connection.execute(select(audit.c.id).where(self._expired()).limit(1))).first() is not None
+            return (
+                await connection.execute(select(audit_log.c.id).where(self._expired()).limit(1))
+            ).first() is not None
 
     async def delete_expired(self) -> int:
         """Delete expired entries and return how many were deleted."""
         if not self._days:
             return 0
-        statement = delete(audit).where(self._expired())
+        statement = delete(audit_log).where(self._expired())
 
         async def body(tx: Transaction) -> int:
             return (await tx.execute(statement)).rowcount
@@ -190,6 +194,8 @@ class AuditRetention:
         entries around it.
         """
         kept_since_ms = self._clock.now_ms() - self._days * DAY_MS
-        first_kept = select(func.min(audit.c.id)).where(audit.c.happened_at_ms >= kept_since_ms).scalar_subquery()
-        before = or_(audit.c.id < first_kept, first_kept.is_(None))
-        return and_(audit.c.happened_at_ms < kept_since_ms, before)
+        first_kept = (
+            select(func.min(audit_log.c.id)).where(audit_log.c.happened_at_ms >= kept_since_ms).scalar_subquery()
+        )
+        before = or_(audit_log.c.id < first_kept, first_kept.is_(None))
+        return and_(audit_log.c.happened_at_ms < kept_since_ms, before)

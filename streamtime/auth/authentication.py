@@ -17,7 +17,7 @@ from streamtime.auth.refresh_tokens import AccessTokens
 from streamtime.auth.sign_in import SessionKind
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.people_tables import api_tokens, sessions, users
+from streamtime.database.tables.auth import api_tokens, sessions, users
 from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.ids import fingerprint
 

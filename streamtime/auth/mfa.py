@@ -26,7 +26,7 @@ from streamtime.auth.sign_in import NewSession, VerifiedPassword, password_limit
 from streamtime.auth.signed_tokens import SignedTokens, TokenKeys, TokenKind, claim_fingerprint
 from streamtime.auth.users import User, is_inactive, require_user
 from streamtime.clock import Clock
-from streamtime.database.people_tables import users
+from streamtime.database.tables.auth import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Unauthenticated
 

@@ -16,7 +16,7 @@ from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
 from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.clock import Clock, EpochMs
-from streamtime.database.people_tables import recovery_codes, users
+from streamtime.database.tables.auth import recovery_codes, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import TooManyRequests, Unauthenticated, WrongCode
 from streamtime.ids import fingerprint, recovery_code

@@ -16,7 +16,7 @@ from sqlalchemy import delete, insert, select, update
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.users import User, require_user
-from streamtime.database.people_tables import pictures, users
+from streamtime.database.tables.auth import profile_pictures, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge, Unavailable
 from streamtime.ids import picture_version
@@ -122,8 +122,8 @@ class ProfilePictures:
 
         async def body(tx: Transaction) -> int:
             await require_user(tx, user.id)
-            await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
-            await tx.execute(insert(pictures).values(user_id=user.id, jpeg=jpeg))
+            await tx.execute(delete(profile_pictures).where(profile_pictures.c.user_id == user.id))
+            await tx.execute(insert(profile_pictures).values(user_id=user.id, jpeg=jpeg))
             await _set_version(tx, user, version)
             return version
 
@@ -140,7 +140,7 @@ class ProfilePictures:
             row = await require_user(tx, user.id)
             if row["picture_version"] == 0:
                 return
-            await tx.execute(delete(pictures).where(pictures.c.user_id == user.id))
+            await tx.execute(delete(profile_pictures).where(profile_pictures.c.user_id == user.id))
             await _set_version(tx, user, 0)
             await self._audit.record(tx, actor, AuditEvent.PICTURE_REMOVED, user.name)
 
@@ -153,8 +153,8 @@ class ProfilePictures:
             NotFound: there is no picture, or it has another version.
         """
         query = (
-            select(pictures.c.jpeg)
-            .join_from(pictures, users)
+            select(profile_pictures.c.jpeg)
+            .join_from(profile_pictures, users)
             .where(users.c.id == user.id, users.c.picture_version == version)
         )
         async with self._database.read() as connection:

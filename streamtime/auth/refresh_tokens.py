@@ -17,7 +17,7 @@ from streamtime.auth.sign_in import NewSession, SessionKind
 from streamtime.auth.signed_tokens import SignedTokens, TokenKeys, TokenKind, VerifiedToken
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.people_tables import sessions, users
+from streamtime.database.tables.auth import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unauthenticated
 from streamtime.ids import fingerprint, secret

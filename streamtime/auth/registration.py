@@ -18,7 +18,7 @@ from streamtime.auth.profiles import clean_display_name
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.users import NewUser, User, Users, require_name
 from streamtime.clock import Clock
-from streamtime.database.people_tables import invites, users
+from streamtime.database.tables.auth import invites, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret, setup_code

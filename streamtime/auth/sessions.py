@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.sign_in import NewSession, SessionKind
 from streamtime.clock import Clock
-from streamtime.database.people_tables import sessions, users
+from streamtime.database.tables.auth import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.ids import fingerprint, secret

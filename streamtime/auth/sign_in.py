@@ -17,7 +17,7 @@ from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.users import Users, is_inactive
 from streamtime.clock import Clock
-from streamtime.database.people_tables import sessions, users
+from streamtime.database.tables.auth import sessions, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import SecondFactorRequired, TooManyRequests, Unauthenticated
 from streamtime.ids import fingerprint, public_id, secret

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import delete, insert, select
 
 from streamtime.clock import Clock
-from streamtime.database.people_tables import signing_keys
+from streamtime.database.tables.auth import signing_keys
 from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.ids import public_id
 

@@ -11,7 +11,7 @@ from streamtime.auth.access import Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.clock import Clock
-from streamtime.database.people_tables import users
+from streamtime.database.tables.auth import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id

@@ -30,7 +30,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from streamtime.database.copies import restore_advice
-from streamtime.database.tables import epoch
+from streamtime.database.tables.auth import permission_epoch
 from streamtime.errors import DatabaseDamaged, NoSpace, StreamtimeError, Unavailable
 from streamtime.logging import get_logger
 
@@ -264,7 +264,7 @@ class Transaction:
     async def bump_epoch(self) -> None:
         """Record that permissions have changed: this commit invalidates all caches of them."""
         self.epoch_bumped = True
-        await self.execute(update(epoch).values(value=epoch.c.value + 1))
+        await self.execute(update(permission_epoch).values(value=permission_epoch.c.value + 1))
 
     def after_commit(self, hook: Hook) -> None:
         """Call `hook` after the commit, in the order of registration; never after a rollback."""

@@ -8,7 +8,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from streamtime.clock import Clock
-from streamtime.database.tables import jobs
+from streamtime.database.tables.jobs import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Failure, Job
 

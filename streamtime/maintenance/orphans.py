@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database.tables import strays
+from streamtime.database.tables.storage import orphans
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.storage.blocking import unavailable
@@ -74,27 +74,27 @@ class Orphans:
 
         async def body(tx: Transaction) -> None:
             for key in keys:
-                await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
+                await tx.execute(delete(orphans).where(orphans.c.store == store, orphans.c.key == key))
 
         if keys:
             await self._database.write(body)
 
     async def totals(self) -> dict[str, tuple[int, int, int]]:
         """For each store the number of observed orphans, of those in quarantine, and the bytes of all."""
-        quarantined = func.count(strays.c.put_aside_at_ms)
+        quarantined = func.count(orphans.c.put_aside_at_ms)
         query = select(
-            strays.c.store, func.count() - quarantined, quarantined, func.sum(strays.c.bytes)
-        ).group_by(strays.c.store)  # fmt: skip
+            orphans.c.store, func.count() - quarantined, quarantined, func.sum(orphans.c.bytes)
+        ).group_by(orphans.c.store)  # fmt: skip
         async with self._database.read() as connection:
             return {store: (observed, put, size) for store, observed, put, size in await connection.execute(query)}
 
     async def _for_store(self, store: str) -> list[Orphan]:
-        query = select(strays).where(strays.c.store == store)
+        query = select(orphans).where(orphans.c.store == store)
         async with self._database.read() as connection:
             return [_orphan(row) for row in (await connection.execute(query)).mappings()]
 
     async def _set_quarantined_at(self, store: str, key: str, at_ms: int) -> None:
-        statement = update(strays).where(strays.c.store == store, strays.c.key == key)
+        statement = update(orphans).where(orphans.c.store == store, orphans.c.key == key)
 
         async def body(tx: Transaction) -> None:
             await tx.execute(statement.values(put_aside_at_ms=at_ms))
@@ -109,13 +109,13 @@ class Orphans:
             for o in counted
             if o.key not in before
         ]
-        await tx.execute_many(insert(strays), new)
+        await tx.execute_many(insert(orphans), new)
         for orphan in counted:
             if orphan.key in before:
-                same = update(strays).where(strays.c.store == store, strays.c.key == orphan.key)
+                same = update(orphans).where(orphans.c.store == store, orphans.c.key == orphan.key)
                 await tx.execute(same.values(passes=orphan.passes, bytes=orphan.length_bytes))
         for key in vanished:
-            await tx.execute(delete(strays).where(strays.c.store == store, strays.c.key == key))
+            await tx.execute(delete(orphans).where(orphans.c.store == store, orphans.c.key == key))
 
 
 def _orphan(row: RowMapping) -> Orphan:

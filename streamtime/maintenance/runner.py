@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database import tables
+from streamtime.database.tables.storage import maintenance_runs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import StreamtimeError
 from streamtime.jobs.job import Job
@@ -67,7 +67,7 @@ class MaintenanceLog:
     async def start(self, task: MaintenanceTask) -> None:
         """Record the start of a task; the outcome of the previous run is kept until `finish`."""
         values = {"started_at_ms": self._clock.now_ms(), "finished_at_ms": None}
-        statement = insert(tables.upkeep).values(task=task.value, **values)
+        statement = insert(maintenance_runs).values(task=task.value, **values)
 
         async def body(tx: Transaction) -> None:
             await tx.execute(statement.on_conflict_do_update(index_elements=["task"], set_=values))
@@ -83,7 +83,7 @@ class MaintenanceLog:
         }
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(update(tables.upkeep).where(tables.upkeep.c.task == task.value).values(**values))
+            await tx.execute(update(maintenance_runs).where(maintenance_runs.c.task == task.value).values(**values))
 
         await self._database.write(body)
 
@@ -96,22 +96,22 @@ class MaintenanceLog:
         """Mark runs of earlier processes that have not ended: their process has died."""
         if all(run.finished_at_ms is not None for run in (await self.latest_runs()).values()):
             return
-        started_earlier = tables.upkeep.c.started_at_ms < self._opened_at_ms
-        unfinished = tables.upkeep.c.finished_at_ms.is_(None) & started_earlier
+        started_earlier = maintenance_runs.c.started_at_ms < self._opened_at_ms
+        unfinished = maintenance_runs.c.finished_at_ms.is_(None) & started_earlier
         values = {
-            "finished_at_ms": tables.upkeep.c.started_at_ms,
+            "finished_at_ms": maintenance_runs.c.started_at_ms,
             "trouble": "The server ended before the task did.",
         }
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(update(tables.upkeep).where(unfinished).values(**values))
+            await tx.execute(update(maintenance_runs).where(unfinished).values(**values))
 
         await self._database.write(body)
 
     async def latest_runs(self) -> dict[MaintenanceTask, TaskRun]:
         """The latest run of each task that ever ran."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(select(tables.upkeep))).mappings()
+            rows = (await connection.execute(select(maintenance_runs))).mappings()
             return {MaintenanceTask(row["task"]): _task_run(row) for row in rows}
 
 

@@ -17,8 +17,9 @@ from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimit, RateLimiter, client_network
 from streamtime.clock import Clock
-from streamtime.database.people_tables import link_videos, links, users
-from streamtime.database.tables import videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.sharing import share_link_videos, share_links
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
@@ -34,12 +35,12 @@ def account_is_active() -> ColumnElement[bool]:
 
 def link_is_active() -> ColumnElement[bool]:
     """Return the condition for a link that is not revoked, joined with its owner. Expiry is not part of it."""
-    return links.c.revoked_at_ms.is_(None) & account_is_active()
+    return share_links.c.revoked_at_ms.is_(None) & account_is_active()
 
 
 def link_may_show_video() -> ColumnElement[bool]:
     """Return the condition for an existing video that the link's owner may share: their own; for an admin, any."""
-    own = or_(videos.c.owner_id == links.c.owner_id, users.c.role == Role.ADMIN.value)
+    own = or_(videos.c.owner_id == share_links.c.owner_id, users.c.role == Role.ADMIN.value)
     return videos.c.deleted_at_ms.is_(None) & own
 
 
@@ -164,9 +165,9 @@ class Links:
         }
 
         async def body(tx: Transaction) -> None:
-            link_id = (await tx.execute(insert(links).values(**values).returning(links.c.id))).scalar_one()
+            link_id = (await tx.execute(insert(share_links).values(**values).returning(share_links.c.id))).scalar_one()
             rows = [{"link_id": link_id, "position": at, "video_id": video.id} for at, video in enumerate(new.videos)]
-            await tx.execute_many(insert(link_videos), rows)
+            await tx.execute_many(insert(share_link_videos), rows)
             # The link's id is its secret address: it must not appear in the audit log.
             await self._audit.record(
                 tx, actor, AuditEvent.LINK_CREATED, new.videos[0].public_id, label=str(values["label"])
@@ -177,11 +178,15 @@ class Links:
 
     async def list_for_owner(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
         """Return the caller's links, newest first; with `video_id`, only those that show that video."""
-        query = select(links).where(links.c.owner_id == caller.user_id)
+        query = select(share_links).where(share_links.c.owner_id == caller.user_id)
         if video_id is not None:
-            query = query.where(links.c.id.in_(select(link_videos.c.link_id).where(link_videos.c.video_id == video_id)))
+            query = query.where(
+                share_links.c.id.in_(
+                    select(share_link_videos.c.link_id).where(share_link_videos.c.video_id == video_id)
+                )
+            )
         async with self._database.read() as connection:
-            return await _read(connection, query.order_by(links.c.id.desc()).limit(MAX_LISTED))
+            return await _read(connection, query.order_by(share_links.c.id.desc()).limit(MAX_LISTED))
 
     async def get(self, caller: Caller, link: str) -> Link:
         """Return one of the caller's own links by its public id.
@@ -189,7 +194,7 @@ class Links:
         Raises:
             NotFound: it does not exist, or belongs to another account.
         """
-        query = select(links).where(links.c.public_id == link, links.c.owner_id == caller.user_id)
+        query = select(share_links).where(share_links.c.public_id == link, share_links.c.owner_id == caller.user_id)
         async with self._database.read() as connection:
             found = await _read(connection, query)
         if not found:
@@ -203,7 +208,7 @@ class Links:
             NotFound: it does not exist, belongs to another account, or was revoked already.
         """
         found = await self.get(caller, link)
-        statement = update(links).where(links.c.id == found.id, links.c.revoked_at_ms.is_(None))
+        statement = update(share_links).where(share_links.c.id == found.id, share_links.c.revoked_at_ms.is_(None))
 
         async def body(tx: Transaction) -> None:
             done = await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
@@ -221,8 +226,8 @@ class Links:
         Raises:
             NotFound: it does not exist, is revoked or expired, or has no videos left.
         """
-        query = select(links).join_from(links, users, links.c.owner_id == users.c.id)
-        query = query.where(links.c.public_id == link, link_is_active())
+        query = select(share_links).join_from(share_links, users, share_links.c.owner_id == users.c.id)
+        query = query.where(share_links.c.public_id == link, link_is_active())
         async with self._database.read() as connection:
             found = await _read(connection, query, shown_only=True)
         if not found or not found[0].videos or found[0].state(self._clock.now_ms()) is LinkState.EXPIRED:
@@ -240,11 +245,13 @@ class Links:
         if link.has_password:
             await self._verify_password(link, password, address)
         now = self._clock.now_ms()
-        views_left = or_(links.c.max_views.is_(None), links.c.views < links.c.max_views)
-        statement = update(links).where(links.c.id == link.id, links.c.revoked_at_ms.is_(None), views_left)
+        views_left = or_(share_links.c.max_views.is_(None), share_links.c.views < share_links.c.max_views)
+        statement = update(share_links).where(
+            share_links.c.id == link.id, share_links.c.revoked_at_ms.is_(None), views_left
+        )
 
         async def body(tx: Transaction) -> None:
-            done = await tx.execute(statement.values(views=links.c.views + 1, last_viewed_at_ms=now))
+            done = await tx.execute(statement.values(views=share_links.c.views + 1, last_viewed_at_ms=now))
             if done.rowcount == 0:
                 raise NotFound
 
@@ -253,7 +260,7 @@ class Links:
     async def _verify_password(self, link: Link, password: str, address: str) -> None:
         limit_keys = {RateLimit.SHARE_PASSWORD: f"{link.id} {client_network(address)}"}
         self._rate_limiter.consume(limit_keys)
-        query = select(links.c.password_hash).where(links.c.id == link.id)
+        query = select(share_links.c.password_hash).where(share_links.c.id == link.id)
         async with self._database.read() as connection:
             stored = (await connection.execute(query)).scalar()
         if not await self._passwords.verify(stored, password):
@@ -277,14 +284,14 @@ def _validate(new: NewLink, now_ms: int) -> None:
 async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, shown_only: bool = False) -> list[Link]:
     rows = (await connection.execute(query)).mappings().all()
     shown_videos = (
-        select(link_videos.c.link_id, videos.c.public_id, videos.c.title)
-        .join_from(link_videos, videos, link_videos.c.video_id == videos.c.id)
-        .where(link_videos.c.link_id.in_([row["id"] for row in rows]), videos.c.deleted_at_ms.is_(None))
-        .order_by(link_videos.c.link_id, link_videos.c.position)
+        select(share_link_videos.c.link_id, videos.c.public_id, videos.c.title)
+        .join_from(share_link_videos, videos, share_link_videos.c.video_id == videos.c.id)
+        .where(share_link_videos.c.link_id.in_([row["id"] for row in rows]), videos.c.deleted_at_ms.is_(None))
+        .order_by(share_link_videos.c.link_id, share_link_videos.c.position)
     )
     if shown_only:
-        shown_videos = shown_videos.join(links, links.c.id == link_videos.c.link_id)
-        shown_videos = shown_videos.join(users, users.c.id == links.c.owner_id).where(link_may_show_video())
+        shown_videos = shown_videos.join(share_links, share_links.c.id == share_link_videos.c.link_id)
+        shown_videos = shown_videos.join(users, users.c.id == share_links.c.owner_id).where(link_may_show_video())
     by_link: dict[int, list[LinkedVideo]] = {}
     for link_id, video, title in await connection.execute(shown_videos):
         by_link.setdefault(link_id, []).append(LinkedVideo(video, title))

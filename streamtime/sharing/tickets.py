@@ -19,8 +19,9 @@ from streamtime.auth.access import AuthMethod, Caller, Role, TokenScope
 from streamtime.auth.signed_tokens import SignedToken, SignedTokens, TokenKeys, TokenKind, claim_fingerprint
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.people_tables import api_tokens, link_videos, links, sessions, users
-from streamtime.database.tables import videos
+from streamtime.database.tables.auth import api_tokens, sessions, users
+from streamtime.database.tables.sharing import share_link_videos, share_links
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import NotFound, Unauthenticated
 from streamtime.sharing.links import Link, link_is_active, link_may_show_video
@@ -184,11 +185,11 @@ class Tickets:
 
     async def _link(self, link_id: int, video: str) -> _Grant | None:
         query = (
-            select(links.c.public_id, links.c.expires_at_ms)
-            .join_from(links, users, links.c.owner_id == users.c.id)
-            .join(link_videos, link_videos.c.link_id == links.c.id)
-            .join(videos, videos.c.id == link_videos.c.video_id)
-            .where(links.c.id == link_id, videos.c.public_id == video, link_is_active(), link_may_show_video())
+            select(share_links.c.public_id, share_links.c.expires_at_ms)
+            .join_from(share_links, users, share_links.c.owner_id == users.c.id)
+            .join(share_link_videos, share_link_videos.c.link_id == share_links.c.id)
+            .join(videos, videos.c.id == share_link_videos.c.video_id)
+            .where(share_links.c.id == link_id, videos.c.public_id == video, link_is_active(), link_may_show_video())
         )
         row = await self._one(query)
         if row is None:

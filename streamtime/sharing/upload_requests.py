@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
-from streamtime.database.people_tables import drops, users
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.sharing import upload_requests
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
@@ -96,7 +97,7 @@ class UploadRequests:
         }
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(insert(drops).values(**values))
+            await tx.execute(insert(upload_requests).values(**values))
             # The request's id is its secret address: it must not appear in the audit log.
             await self._audit.record(tx, actor, AuditEvent.DROP_CREATED, caller.name, label=label)
 
@@ -105,8 +106,8 @@ class UploadRequests:
 
     async def list_for_owner(self, caller: Caller) -> list[UploadRequest]:
         """Return the caller's own upload requests, newest first."""
-        own = _selection().where(drops.c.owner_id == caller.user_id)
-        return await self._read(own.order_by(drops.c.id.desc()).limit(MAX_LISTED))
+        own = _selection().where(upload_requests.c.owner_id == caller.user_id)
+        return await self._read(own.order_by(upload_requests.c.id.desc()).limit(MAX_LISTED))
 
     async def get(self, caller: Caller, request_id: str) -> UploadRequest:
         """Return one of the caller's own upload requests by its public id.
@@ -114,7 +115,7 @@ class UploadRequests:
         Raises:
             NotFound: it does not exist, or belongs to another account.
         """
-        return await self._one(drops.c.public_id == request_id, drops.c.owner_id == caller.user_id)
+        return await self._one(upload_requests.c.public_id == request_id, upload_requests.c.owner_id == caller.user_id)
 
     async def find(self, request_id: str) -> UploadRequest:
         """Return an active upload request by its public id. One that is full counts as active: uploads may continue.
@@ -123,10 +124,10 @@ class UploadRequests:
             NotFound: it does not exist, is revoked or has expired.
         """
         now = self._clock.now_ms()
-        unexpired = or_(drops.c.expires_at_ms.is_(None), drops.c.expires_at_ms > now)
+        unexpired = or_(upload_requests.c.expires_at_ms.is_(None), upload_requests.c.expires_at_ms > now)
         owner_may_upload = account_is_active() & (users.c.role != Role.VIEWER.value)
-        not_revoked = drops.c.revoked_at_ms.is_(None)
-        return await self._one(drops.c.public_id == request_id, not_revoked, unexpired, owner_may_upload)
+        not_revoked = upload_requests.c.revoked_at_ms.is_(None)
+        return await self._one(upload_requests.c.public_id == request_id, not_revoked, unexpired, owner_may_upload)
 
     async def revoke(self, caller: Caller, request_id: str, actor: Actor) -> None:
         """Revoke an upload request: uploads in progress stop at their next request.
@@ -135,7 +136,9 @@ class UploadRequests:
             NotFound: it does not exist, belongs to another account, or was revoked already.
         """
         found = await self.get(caller, request_id)
-        statement = update(drops).where(drops.c.id == found.id, drops.c.revoked_at_ms.is_(None))
+        statement = update(upload_requests).where(
+            upload_requests.c.id == found.id, upload_requests.c.revoked_at_ms.is_(None)
+        )
 
         async def body(tx: Transaction) -> None:
             done = await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
@@ -163,16 +166,18 @@ async def reserve_file(tx: Transaction, request: UploadRequest) -> None:
     Raises:
         UploadRequestFull: the maximum number of files is reached, or the request has been revoked.
     """
-    files_left = or_(drops.c.max_files.is_(None), drops.c.files < drops.c.max_files)
-    statement = update(drops).where(drops.c.id == request.id, drops.c.revoked_at_ms.is_(None), files_left)
-    if (await tx.execute(statement.values(files=drops.c.files + 1))).rowcount == 0:
+    files_left = or_(upload_requests.c.max_files.is_(None), upload_requests.c.files < upload_requests.c.max_files)
+    statement = update(upload_requests).where(
+        upload_requests.c.id == request.id, upload_requests.c.revoked_at_ms.is_(None), files_left
+    )
+    if (await tx.execute(statement.values(files=upload_requests.c.files + 1))).rowcount == 0:
         raise UploadRequestFull("As many files were sent here as this link takes.")
 
 
 async def release_file(tx: Transaction, request_id: int) -> None:
     """Uncount an upload that was abandoned before it was complete."""
-    statement = update(drops).where(drops.c.id == request_id, drops.c.files > 0)
-    await tx.execute(statement.values(files=drops.c.files - 1))
+    statement = update(upload_requests).where(upload_requests.c.id == request_id, upload_requests.c.files > 0)
+    await tx.execute(statement.values(files=upload_requests.c.files - 1))
 
 
 def _validate(new: NewUploadRequest, now_ms: int) -> None:
@@ -187,5 +192,5 @@ def _validate(new: NewUploadRequest, now_ms: int) -> None:
 
 
 def _selection() -> Select[tuple[Any, ...]]:
-    is_owner = drops.c.owner_id == users.c.id
-    return select(drops, users.c.name.label("owner_name")).join_from(drops, users, is_owner)
+    is_owner = upload_requests.c.owner_id == users.c.id
+    return select(upload_requests, users.c.name.label("owner_name")).join_from(upload_requests, users, is_owner)

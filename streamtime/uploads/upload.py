@@ -11,7 +11,8 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import Caller, Visibility
 from streamtime.clock import Clock
-from streamtime.database.tables import objects, uploads, videos
+from streamtime.database.tables.storage import objects
+from streamtime.database.tables.videos import uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NoSpace, NotFound, TooManyRequests
 from streamtime.ids import public_id

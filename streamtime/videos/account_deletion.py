@@ -13,17 +13,17 @@ from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.sessions import Sessions
 from streamtime.auth.users import User, is_inactive, require_user
 from streamtime.clock import Clock
-from streamtime.database.people_tables import (
+from streamtime.database.tables.auth import (
     api_tokens,
-    drops,
-    identities,
     invites,
-    links,
-    pictures,
+    oidc_identities,
+    profile_pictures,
     recovery_codes,
     users,
 )
-from streamtime.database.tables import objects, uploads, videos
+from streamtime.database.tables.sharing import share_links, upload_requests
+from streamtime.database.tables.storage import objects
+from streamtime.database.tables.videos import uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
@@ -111,12 +111,12 @@ class AccountDeletion:
 
     async def _revoke_access(self, tx: Transaction, user: User) -> None:
         await self._sessions.end_all(tx, user.id)
-        for table in (api_tokens, invites, identities, recovery_codes, pictures):
+        for table in (api_tokens, invites, oidc_identities, recovery_codes, profile_pictures):
             await tx.execute(delete(table).where(table.c.user_id == user.id))
-        await tx.execute(delete(links).where(links.c.owner_id == user.id))
-        own_drops = select(drops.c.id).where(drops.c.owner_id == user.id)
+        await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
+        own_drops = select(upload_requests.c.id).where(upload_requests.c.owner_id == user.id)
         await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
-        await tx.execute(delete(drops).where(drops.c.owner_id == user.id))
+        await tx.execute(delete(upload_requests).where(upload_requests.c.owner_id == user.id))
         values = {
             "name_folded": f":{user.public_id}",  # frees the name: no user name contains a colon
             "password_hash": "",

@@ -18,7 +18,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.captions.cue import Cue, normalize_cues
 from streamtime.captions.formats import read_captions, write_captions
 from streamtime.clock import Clock
-from streamtime.database import tables
+from streamtime.database.tables import videos as video_tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.languages import UNKNOWN, bcp47, language_name
@@ -46,7 +46,7 @@ class Chapters:
 
     async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[Chapter]]:
         """Return the chapters by video row id, in order; videos without chapters are omitted."""
-        table = tables.chapters
+        table = video_tables.chapters
         query = select(table.c.video_id, table.c.start_ms, table.c.end_ms, table.c.title)
         found: dict[int, list[Chapter]] = {}
         async with self._database.read() as connection:
@@ -60,7 +60,7 @@ class Chapters:
 
 async def replace_chapters(tx: Transaction, video_id: int, chapters: Sequence[Chapter]) -> None:
     """Replace the chapters of a video."""
-    table = tables.chapters
+    table = video_tables.chapters
     await tx.execute(delete(table).where(table.c.video_id == video_id))
     rows = [
         {
@@ -135,7 +135,7 @@ class Captions:
 
     async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[CaptionTrack]]:
         """Return the tracks by video row id, those from the file first; videos without tracks are omitted."""
-        table = tables.captions
+        table = video_tables.captions
         query = select(
             table.c.video_id, table.c.id, table.c.name, table.c.language, table.c.label, table.c.origin,
             table.c.version, table.c.cues,
@@ -186,7 +186,7 @@ class Captions:
         Raises:
             NotFound: it was deleted.
         """
-        query = select(tables.captions.c.webvtt).where(tables.captions.c.id == track_id)
+        query = select(video_tables.captions.c.webvtt).where(video_tables.captions.c.id == track_id)
         async with self._database.read() as connection:
             compressed = (await connection.execute(query)).scalar()
         if compressed is None:
@@ -201,7 +201,7 @@ class Captions:
             NotFound: the video was deleted meanwhile.
         """
         await require_not_deleted(tx, video.id)
-        table = tables.captions
+        table = video_tables.captions
         query = select(table.c.name, table.c.label).where(table.c.video_id == video.id)
         taken = (await tx.execute(query)).mappings().all()
         if new.stream is None and len(taken) >= MAX_TRACKS:
@@ -230,7 +230,7 @@ class Captions:
         Raises:
             NotFound: there is no such track.
         """
-        table = tables.captions
+        table = video_tables.captions
         statement = update(table).where(_is_track(video, name)).values(version=table.c.version + 1)
         done = await tx.execute(statement.values(cues=content.cues, webvtt=content.webvtt))
         if done.rowcount == 0:
@@ -243,7 +243,7 @@ class Captions:
         Raises:
             NotFound: there is no such track.
         """
-        table = tables.captions
+        table = video_tables.captions
         track = _is_track(video, name)
         deleted = (await tx.execute(delete(table).where(track, table.c.stream.is_(None)))).rowcount
         cleared = (await tx.execute(update(table).where(track).values(webvtt=None, cues=0))).rowcount
@@ -258,7 +258,7 @@ class Captions:
 
 async def imported_streams(database: Database, video_id: int) -> frozenset[int]:
     """Return the indices of subtitle streams that were imported before, deleted tracks included."""
-    table = tables.captions
+    table = video_tables.captions
     query = select(table.c.stream).where(table.c.video_id == video_id, table.c.stream.is_not(None))
     async with database.read() as connection:
         return frozenset((await connection.execute(query)).scalars())
@@ -305,7 +305,7 @@ def new_from_file(content: CompressedCaptions, stream: int, language: str | None
 
 
 def _is_track(video: Video, name: str) -> ColumnElement[bool]:
-    table = tables.captions
+    table = video_tables.captions
     return and_(table.c.video_id == video.id, table.c.name == name, table.c.webvtt.is_not(None))
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Select, literal, select, union_all
 
-from streamtime.database import tables
-from streamtime.database.tables import videos
+from streamtime.database.tables import storage as storage_tables
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.storage.objects.ledger import DamagedObject
 from streamtime.videos.events import Timeline
@@ -79,13 +80,18 @@ def damage_message(reference: ObjectReference, message: str) -> str:
 
 
 async def _already_reported(tx: Transaction, video_id: int, message: str) -> bool:
-    table = tables.timeline
+    table = video_tables.timeline
     query = select(table.c.id).where(table.c.video_id == video_id, table.c.event == DAMAGED, table.c.message == message)
     return (await tx.execute(query.limit(1))).first() is not None
 
 
 def _references_query(object_ids: Collection[int]) -> Select[Any]:
-    parts, renditions, stills, objects = tables.rendition_parts, tables.renditions, tables.stills, tables.objects
+    parts, renditions, stills, objects = (
+        video_tables.rendition_parts,
+        video_tables.renditions,
+        video_tables.stills,
+        storage_tables.objects,
+    )
     none, no = literal(""), literal(False)
     of_videos = [
         select(column.label("object_id"), videos.c.id.label("video_id"), none.label("name"), no.label("can_reencode"))

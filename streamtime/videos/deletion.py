@@ -4,9 +4,10 @@ from sqlalchemy import delete, select, update
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
-from streamtime.database import tables
-from streamtime.database.people_tables import users
-from streamtime.database.tables import videos
+from streamtime.database.tables import storage as storage_tables
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs.job import Job
 from streamtime.storage.objects.ledger import Ledger
@@ -62,7 +63,7 @@ class VideoDeletion:
         )
         await self._work_queue.cancel(tx, video)
         await self._files.drop_derived(tx, video.id)
-        uploads = tables.uploads
+        uploads = video_tables.uploads
         query_uploads = select(uploads.c.object_id).where(uploads.c.video_id == video.id)
         uploaded = list((await tx.execute(query_uploads)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
@@ -83,7 +84,7 @@ class VideoDeletion:
 
 _NOTHING_LEFT = tuple(
     ~select(table.c.id).where(table.c.owner_id == users.c.id).exists()
-    for table in (videos, tables.objects, tables.uploads)
+    for table in (videos, storage_tables.objects, video_tables.uploads)
 )
 """Conditions for a deleted account's row: nothing refers to it any more."""
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.database.tables import objects, uploads, videos
+from streamtime.database.tables.storage import objects
+from streamtime.database.tables.videos import uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.events import Timeline
 from streamtime.videos.job_kinds import WorkQueue

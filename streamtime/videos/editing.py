@@ -9,7 +9,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.auth.access import Visibility
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
-from streamtime.database.tables import video_tags, videos
+from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
 from streamtime.videos.events import VideoEventPublisher

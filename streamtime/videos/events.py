@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import insert, select, update
 
 from streamtime.clock import Clock
-from streamtime.database import tables
-from streamtime.database.tables import videos
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.video import Video
 
@@ -41,7 +41,7 @@ class Timeline:
     async def add(self, tx: Transaction, video_id: int, event: str, message: str, **detail: object) -> None:
         """Add an entry."""
         await tx.execute(
-            insert(tables.timeline).values(
+            insert(video_tables.timeline).values(
                 video_id=video_id,
                 happened_at_ms=self._clock.now_ms(),
                 event=event,
@@ -52,7 +52,7 @@ class Timeline:
 
     async def list_for_video(self, video_id: int) -> list[TimelineEntry]:
         """Return the entries of a video, oldest first."""
-        table = tables.timeline
+        table = video_tables.timeline
         query = select(table.c.happened_at_ms, table.c.event, table.c.message, table.c.detail)
         async with self._database.read() as connection:
             rows = await connection.execute(query.where(table.c.video_id == video_id).order_by(table.c.id))

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from streamtime.auth.access import Visibility
 from streamtime.clock import Clock
-from streamtime.database.tables import videos
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.ids import public_id
 from streamtime.videos.duplicates import DUPLICATE_PENDING, WAITING_STAGE, Duplicates

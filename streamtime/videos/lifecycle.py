@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
 
-from streamtime.database import tables
-from streamtime.database.tables import videos
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure, Job
@@ -171,7 +171,7 @@ class Lifecycle:
 
         Drops growing renditions without a checkpoint; those with one stay and play up to it.
         """
-        table = tables.renditions
+        table = video_tables.renditions
         growing = select(
             table.c.id, table.c.video_id, table.c.segment_index.is_not(None).label("has_checkpoint")
         ).where(table.c.state == "growing")
@@ -280,7 +280,7 @@ class Lifecycle:
 
     async def _drop_original(self, tx: Transaction, video: Video) -> None:
         """Delete the original, which is not needed after processing."""
-        uploads = tables.uploads
+        uploads = video_tables.uploads
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
         source = (await require_not_deleted(tx, video.id))["source_object_id"]
         await self._updater.update(tx, video, source_object_id=None)

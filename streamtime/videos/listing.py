@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, or_, select
 
 from streamtime.auth.access import Caller, Visibility, listed_visibilities
 from streamtime.clock import EpochMs
-from streamtime.database.people_tables import users
-from streamtime.database.tables import video_tags, videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.videos.search_index import ALL, NAMES, PUBLIC, TEXTS, TITLE, SearchIndexer, matching

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, exists, func, or_, select, update
 
-from streamtime.database import tables
-from streamtime.database.tables import videos
+from streamtime.database.tables import storage as storage_tables
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import MediaError
 from streamtime.hls.segment_index import EMPTY_INDEX_BYTES, SegmentIndex
@@ -46,7 +47,7 @@ async def complete_video_renditions(
     tx: Transaction, video_id: int, *, full_length: bool = False
 ) -> list[VideoRenditionStatus]:
     """Check all complete video renditions; with `full_length`, also that they are as long as the audio."""
-    table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
+    table, parts, stored = video_tables.renditions, video_tables.rendition_parts, storage_tables.objects
     query = (
         select(table, stored.c.bytes, stored.c.state.label("stored"))
         .outerjoin_from(table, parts, (parts.c.rendition_id == table.c.id) & (parts.c.part == 0))
@@ -76,7 +77,7 @@ async def is_playable(tx: Transaction, video_id: int) -> bool:
 
 async def has_growing_rendition(tx: Transaction, video_id: int) -> bool:
     """Return whether a video rendition is growing, and may be playable meanwhile."""
-    table = tables.renditions
+    table = video_tables.renditions
     growing = (table.c.video_id == video_id) & (table.c.kind == "video") & (table.c.state == "growing")
     return (await tx.execute(select(table.c.id).where(growing).limit(1))).first() is not None
 
@@ -87,7 +88,7 @@ async def recheck_all(tx: Transaction, timeline: Timeline) -> None:
     Earlier versions, or manual changes of the database, may have left such rows. Ready videos become failed and can be
     retried.
     """
-    table = tables.renditions
+    table = video_tables.renditions
     stored = func.length(table.c.segment_index) > EMPTY_INDEX_BYTES
     of_video = (table.c.video_id == videos.c.id) & (table.c.kind == "video") & stored
     complete = exists().where(of_video, table.c.state == "whole")

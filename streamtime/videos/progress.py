@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, update
 
 from streamtime.clock import Clock
-from streamtime.database.tables import videos
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.videos.events import ChangeKind, VideoEventPublisher

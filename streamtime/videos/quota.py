@@ -14,8 +14,10 @@ from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, case, func, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.clock import Clock
-from streamtime.database.people_tables import drops, users
-from streamtime.database.tables import objects, rendition_parts, renditions, stills, uploads, videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.sharing import upload_requests
+from streamtime.database.tables.storage import objects
+from streamtime.database.tables.videos import rendition_parts, renditions, stills, uploads, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, TooLarge
 from streamtime.formatting import size_text
@@ -104,11 +106,11 @@ class Reservations:
         query = (
             select(
                 uploads.c.owner_id, users.c.name.label("owner"), uploads.c.drop_id,
-                func.coalesce(drops.c.label, "").label("label"), received, func.count().label("uploads"), pending,
-                func.sum(uploads.c.offset_bytes).label("received_bytes"),
+                func.coalesce(upload_requests.c.label, "").label("label"), received, func.count().label("uploads"),
+                pending, func.sum(uploads.c.offset_bytes).label("received_bytes"),
             )
             .join_from(uploads, users, uploads.c.owner_id == users.c.id)
-            .outerjoin(drops, drops.c.id == uploads.c.drop_id)
+            .outerjoin(upload_requests, upload_requests.c.id == uploads.c.drop_id)
             .where(self.is_active())
             .group_by(uploads.c.owner_id, uploads.c.drop_id, received)
             .order_by(received, pending.desc())

@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, delete, insert, select, union, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database import tables
+from streamtime.database.tables import storage as storage_tables
+from streamtime.database.tables import videos as video_tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
 from streamtime.hls.storyboard import Storyboard
@@ -50,18 +51,18 @@ class StillRepository:
             {"video_id": video_id, "kind": kind.value, "number": number, "object_id": object_id}
             for kind, number, object_id in [*kinds, (StillKind.PREVIEW, 0, preview)]
         ]
-        await tx.execute_many(insert(tables.stills), rows)
+        await tx.execute_many(insert(video_tables.stills), rows)
 
     async def drop(self, tx: Transaction, video_id: int) -> None:
         """Delete a video's stills, and mark their objects for deletion."""
-        table = tables.stills
+        table = video_tables.stills
         object_ids = list((await tx.execute(select(table.c.object_id).where(table.c.video_id == video_id))).scalars())
         await tx.execute(delete(table).where(table.c.video_id == video_id))
         await self._ledger.mark_for_deletion(tx, object_ids)
 
     async def find(self, video_id: int, kind: StillKind, number: int = 0) -> int | None:
         """Return the object id of a still, or None."""
-        table = tables.stills
+        table = video_tables.stills
         query = select(table.c.object_id).where(
             table.c.video_id == video_id, table.c.kind == kind.value, table.c.number == number
         )
@@ -169,7 +170,7 @@ class Renditions:
         """Insert a growing rendition with its staged object."""
         object_id = await self._ledger.stage(tx, new.spool_key, kind="rendition", owner_id=owner_id)
         attempt_id = public_id()
-        statement = insert(tables.renditions).values(
+        statement = insert(video_tables.renditions).values(
             video_id=video_id,
             attempt_id=attempt_id,
             kind=new.kind.value,
@@ -183,8 +184,10 @@ class Renditions:
             is_default=new.audio.default,
             created_at_ms=self._clock.now_ms(),
         )
-        rendition_id: int = (await tx.execute(statement.returning(tables.renditions.c.id))).scalar_one()
-        await tx.execute(insert(tables.rendition_parts).values(rendition_id=rendition_id, part=0, object_id=object_id))
+        rendition_id: int = (await tx.execute(statement.returning(video_tables.renditions.c.id))).scalar_one()
+        await tx.execute(
+            insert(video_tables.rendition_parts).values(rendition_id=rendition_id, part=0, object_id=object_id)
+        )
         return StartedRendition(rendition_id, object_id, attempt_id)
 
     async def describe(self, tx: Transaction, rendition_id: int, description: RenditionFormat) -> None:
@@ -205,7 +208,7 @@ class Renditions:
 
     async def mark_outdated(self, tx: Transaction, video_id: int, names: Collection[str] | None) -> None:
         """Mark complete renditions as outdated: all, or the encoded video renditions with these names."""
-        table = tables.renditions
+        table = video_tables.renditions
         condition = (table.c.video_id == video_id) & (table.c.state == "whole")
         if names is not None:
             condition &= table.c.name.in_(names) & (table.c.kind == RenditionKind.VIDEO.value)
@@ -232,27 +235,27 @@ class Renditions:
 
         Returns the number of objects marked for deletion.
         """
-        condition = (tables.renditions.c.video_id == video_id) & tables.renditions.c.id.not_in(keep)
+        condition = (video_tables.renditions.c.video_id == video_id) & video_tables.renditions.c.id.not_in(keep)
         if only is not None:
-            condition &= tables.renditions.c.id.in_(only)
+            condition &= video_tables.renditions.c.id.in_(only)
         if only_growing:
-            condition &= tables.renditions.c.state == "growing"
+            condition &= video_tables.renditions.c.state == "growing"
         return await self._drop(tx, condition)
 
     async def drop_outdated(self, tx: Transaction, video_id: int) -> int:
         """Delete outdated renditions, which are replaced. Returns the number of objects marked for deletion."""
-        table = tables.renditions
+        table = video_tables.renditions
         return await self._drop(tx, (table.c.video_id == video_id) & table.c.outdated)
 
     async def drop_by_ids(self, tx: Transaction, ids: Collection[int]) -> int:
         """Delete these renditions. Returns the number of objects marked for deletion."""
-        return await self._drop(tx, tables.renditions.c.id.in_(ids))
+        return await self._drop(tx, video_tables.renditions.c.id.in_(ids))
 
     async def _drop(self, tx: Transaction, condition: ColumnElement[bool]) -> int:
-        parts = tables.rendition_parts
-        query = select(parts.c.object_id).join_from(parts, tables.renditions).where(condition)
+        parts = video_tables.rendition_parts
+        query = select(parts.c.object_id).join_from(parts, video_tables.renditions).where(condition)
         object_ids = list((await tx.execute(query)).scalars())
-        await tx.execute(delete(tables.renditions).where(condition))
+        await tx.execute(delete(video_tables.renditions).where(condition))
         await self._ledger.mark_for_deletion(tx, object_ids)
         if object_ids:
             await tx.bump_epoch()
@@ -260,7 +263,7 @@ class Renditions:
 
     async def list_for_video(self, video_id: int) -> list[Rendition]:
         """Return a video's renditions, largest video first, audio last."""
-        table, parts, stored = tables.renditions, tables.rendition_parts, tables.objects
+        table, parts, stored = video_tables.renditions, video_tables.rendition_parts, storage_tables.objects
         query = (
             select(table, stored.c.id.label("object_id"), stored.c.store, stored.c.key)
             .join_from(table, parts)
@@ -273,7 +276,7 @@ class Renditions:
 
     async def names(self, video_ids: Collection[int], *, growing: bool = False) -> dict[int, list[str]]:
         """Return the names of complete (or `growing`) video renditions by video id, largest first."""
-        table = tables.renditions
+        table = video_tables.renditions
         state = "growing" if growing else "whole"
         query = select(table.c.video_id, table.c.name).where(
             table.c.video_id.in_(video_ids), table.c.kind == RenditionKind.VIDEO.value, table.c.state == state
@@ -286,7 +289,7 @@ class Renditions:
         return names
 
     async def _update(self, tx: Transaction, rendition_id: int, **values: object) -> None:
-        table = tables.renditions
+        table = video_tables.renditions
         await tx.execute(update(table).where(table.c.id == rendition_id).values(**values))
 
 
@@ -342,7 +345,12 @@ class VideoFiles:
 
 async def object_ids_of(database: Database, video_id: int) -> list[int]:
     """Return the row ids of a video's objects: source, poster, renditions and stills; none after a purge."""
-    videos, renditions, parts, stills = tables.videos, tables.renditions, tables.rendition_parts, tables.stills
+    videos, renditions, parts, stills = (
+        video_tables.videos,
+        video_tables.renditions,
+        video_tables.rendition_parts,
+        video_tables.stills,
+    )
     own = [
         select(column).where(videos.c.id == video_id, column.is_not(None))
         for column in (videos.c.source_object_id, videos.c.poster_object_id)

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from streamtime.auth.access import Caller
-from streamtime.database import tables
-from streamtime.database.people_tables import users
-from streamtime.database.tables import video_tags, videos
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.videos.captions import Chapter, Chapters
 from streamtime.videos.listing import Listing, ListScope, Query, Sort, conditions
@@ -162,7 +162,7 @@ class Search:
     async def _captions(self, ids: list[int], search: SearchQuery) -> dict[int, list[bytes]]:
         """Read the captions of those videos in which they contain any of the terms."""
         expression = f"{{captions}} : ({' OR '.join(term.expression for term in search.terms)})"
-        table = tables.captions
+        table = video_tables.captions
         query = (
             select(table.c.video_id, table.c.webvtt)
             .where(

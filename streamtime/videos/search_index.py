@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Select, column, delete, func, insert, lite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.captions.formats import read_webvtt
-from streamtime.database import tables
-from streamtime.database.people_tables import users
-from streamtime.database.tables import search_pending, videos
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import search_pending, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.periodic import every
 from streamtime.videos.search_text import SearchQuery, fold, inner_words
@@ -146,9 +146,9 @@ class SearchIndexer:
 
 async def _within_limit(connection: AsyncConnection, ids: list[int]) -> list[int]:
     """Return the first videos whose captions together are within the limit of a batch; at least one."""
-    size = func.sum(func.length(tables.captions.c.webvtt))
-    query = select(tables.captions.c.video_id, size).where(tables.captions.c.video_id.in_(ids))
-    sizes = {row[0]: row[1] or 0 for row in await connection.execute(query.group_by(tables.captions.c.video_id))}
+    size = func.sum(func.length(video_tables.captions.c.webvtt))
+    query = select(video_tables.captions.c.video_id, size).where(video_tables.captions.c.video_id.in_(ids))
+    sizes = {row[0]: row[1] or 0 for row in await connection.execute(query.group_by(video_tables.captions.c.video_id))}
     total = 0
     for count, video_id in enumerate(ids):
         total += sizes.get(video_id, 0) * COMPRESSION
@@ -168,11 +168,11 @@ async def _read_documents(connection: AsyncConnection, ids: Collection[int]) -> 
         document.texts["description"].append(row.description)
         document.texts["owner"] += [row.name, row.display_name or ""]
         document.texts["owner_only"] += [row.source_name, row.guest_name or ""]
-    for name, read in (("tags", tables.video_tags.c.tag), ("chapters", tables.chapters.c.title)):
+    for name, read in (("tags", video_tables.video_tags.c.tag), ("chapters", video_tables.chapters.c.title)):
         rows = await connection.execute(select(read.table.c.video_id, read).where(read.table.c.video_id.in_(found)))
         for video_id, text in rows:
             found[video_id].texts[name].append(text)
-    captions = tables.captions
+    captions = video_tables.captions
     rows = await connection.execute(
         select(captions.c.video_id, captions.c.webvtt).where(
             captions.c.video_id.in_(found), captions.c.webvtt.is_not(None)

@@ -11,8 +11,8 @@ from sqlalchemy.engine import RowMapping
 from streamtime.auth.access import Caller, may_restore
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
-from streamtime.database import tables
-from streamtime.database.tables import videos
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
@@ -155,5 +155,5 @@ class Trash:
 
     async def _forget_client_key(self, tx: Transaction, video: Video) -> None:
         """Allow uploading the same file again while this video is in the trash."""
-        uploads = tables.uploads
+        uploads = video_tables.uploads
         await tx.execute(update(uploads).where(uploads.c.video_id == video.id).values(client_key=None))

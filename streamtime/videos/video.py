@@ -20,8 +20,8 @@ from streamtime.auth.access import (
     require,
 )
 from streamtime.auth.users import User
-from streamtime.database.people_tables import users
-from streamtime.database.tables import video_tags, videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.ids import public_id

@@ -24,8 +24,8 @@ from streamtime.auth.audit import ClientInfo
 from streamtime.clock import EpochMs, SystemClock
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import api_tokens, audit, users
-from streamtime.database.tables import videos
+from streamtime.database.tables.auth import api_tokens, audit_log, users
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.ladder import plan_ladder
 from streamtime.http.server.connection_limits import (
@@ -162,7 +162,7 @@ async def until_written(services: Services) -> None:
             async with services.database.read() as connection:
                 progress = (await connection.execute(select(videos.c.progress))).scalar_one()
                 used = (await connection.execute(select(api_tokens.c.last_used_at_ms))).scalar_one()
-                failed = (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
+                failed = (await connection.execute(select(func.count()).select_from(audit_log))).scalar_one()
             if (progress, used, failed) == (0.5, 77, 1):
                 return
             await asyncio.sleep(0.01)

@@ -17,7 +17,7 @@ from streamtime.auth.oidc.types import OidcIdentity
 from streamtime.auth.profiles import clean_display_name
 from streamtime.auth.users import NAME, NewUser, User, Users, is_inactive, require_user, user_from
 from streamtime.clock import Clock
-from streamtime.database.people_tables import identities, users
+from streamtime.database.tables.auth import oidc_identities, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.logging import get_logger
@@ -66,17 +66,17 @@ class OidcIdentities:
 
     async def find_user_id(self, identity: OidcIdentity) -> int | None:
         """Return the row id of the connected account, or None."""
-        query = select(identities.c.user_id).where(*_matches(identity))
+        query = select(oidc_identities.c.user_id).where(*_matches(identity))
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
 
     async def find_user_id_in(self, tx: Transaction, identity: OidcIdentity) -> int | None:
         """Return the row id of the connected account, or None, in a write transaction."""
-        return (await tx.execute(select(identities.c.user_id).where(*_matches(identity)))).scalar_one_or_none()
+        return (await tx.execute(select(oidc_identities.c.user_id).where(*_matches(identity)))).scalar_one_or_none()
 
     async def connected_at_ms(self, user_id: int) -> int | None:
         """Return since when an account is connected; None if it is not."""
-        query = select(identities.c.created_at_ms).where(*self._of(user_id))
+        query = select(oidc_identities.c.created_at_ms).where(*self._of(user_id))
         async with self._database.read() as connection:
             return (await connection.execute(query)).scalars().first()
 
@@ -93,7 +93,7 @@ class OidcIdentities:
             if await self.find_user_id_in(tx, identity) is not None:
                 message = f"The account that you used at {self._name} is connected with another account already."
                 raise Conflict(message, code="identity_taken")
-            if (await tx.execute(select(identities.c.user_id).where(*self._of(user.id)))).first() is not None:
+            if (await tx.execute(select(oidc_identities.c.user_id).where(*self._of(user.id)))).first() is not None:
                 raise Conflict(f"Your account is connected with {self._name} already.", code="already_connected")
             await self.add(tx, user.id, identity)
             await self._audit.record(tx, actor, AuditEvent.IDENTITY_CONNECTED, user.name, by=self._name)
@@ -103,7 +103,7 @@ class OidcIdentities:
     async def add(self, tx: Transaction, user_id: int, identity: OidcIdentity) -> None:
         """Connect an identity as part of a transaction that writes its own audit entry, such as a new account."""
         values = {"issuer": identity.issuer, "subject": identity.subject, "user_id": user_id}
-        await tx.execute(insert(identities).values(**values, created_at_ms=self._clock.now_ms()))
+        await tx.execute(insert(oidc_identities).values(**values, created_at_ms=self._clock.now_ms()))
 
     async def disconnect(self, user: User, actor: Actor) -> None:
         """Disconnect an account from its identity. Existing sessions continue.
@@ -118,7 +118,7 @@ class OidcIdentities:
             if not row["password_hash"]:
                 message = f"{self._name} is the only way into this account: it has no password."
                 raise Conflict(message, code="only_way_in")
-            if not (await tx.execute(delete(identities).where(*self._of(user.id)))).rowcount:
+            if not (await tx.execute(delete(oidc_identities).where(*self._of(user.id)))).rowcount:
                 raise NotFound(f"This account is not connected with {self._name}.")
             await self._audit.record(tx, actor, AuditEvent.IDENTITY_DISCONNECTED, user.name, by=self._name)
 
@@ -126,12 +126,12 @@ class OidcIdentities:
 
     def _of(self, user_id: int) -> tuple[ColumnElement[bool], ...]:
         # A trailing slash is easily lost or added in the configuration; rows have the issuer as the provider states it.
-        same_issuer = func.rtrim(identities.c.issuer, "/") == self._issuer.rstrip("/")
-        return (identities.c.user_id == user_id, same_issuer)
+        same_issuer = func.rtrim(oidc_identities.c.issuer, "/") == self._issuer.rstrip("/")
+        return (oidc_identities.c.user_id == user_id, same_issuer)
 
 
 def _matches(identity: OidcIdentity) -> tuple[ColumnElement[bool], ...]:
-    return (identities.c.issuer == identity.issuer, identities.c.subject == identity.subject)
+    return (oidc_identities.c.issuer == identity.issuer, oidc_identities.c.subject == identity.subject)
 
 
 _log = get_logger("auth")

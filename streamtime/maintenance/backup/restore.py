@@ -17,9 +17,10 @@ from typing import Protocol
 from sqlalchemy import delete, select, update
 
 from streamtime.clock import Clock
-from streamtime.database import tables
 from streamtime.database.copies import is_database
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
+from streamtime.database.tables import videos as video_tables
+from streamtime.database.tables.storage import leases, maintenance_runs, multipart_uploads, objects, orphans
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import ConfigError, Conflict, Invalid, StreamtimeError
 from streamtime.maintenance.backup import database_file
@@ -72,7 +73,7 @@ class RestorePlan:
 
 async def apply_plan(tx: Transaction, plan: RestorePlan, *, growing: Sequence[int]) -> None:
     """Update the rows. `growing` are unfinished renditions without any bytes: they are encoded again."""
-    objects, uploads, renditions = tables.objects, tables.uploads, tables.renditions
+    uploads, renditions = video_tables.uploads, video_tables.renditions
     for object_id, store in plan.moved.items():
         await tx.execute(update(objects).where(objects.c.id == object_id).values(store=store))
     for each in plan.to_restore:
@@ -84,14 +85,14 @@ async def apply_plan(tx: Transaction, plan: RestorePlan, *, growing: Sequence[in
     for object_id, offset in plan.upload_offsets.items():
         await tx.execute(update(uploads).where(uploads.c.object_id == object_id).values(offset_bytes=offset))
     await tx.execute(update(renditions).where(renditions.c.id.in_(growing)).values(segment_index=None))
-    for table in (tables.holds, tables.strays, tables.upkeep, tables.multiparts):
+    for table in (leases, orphans, maintenance_runs, multipart_uploads):
         await tx.execute(delete(table))  # they describe the state of the stores at the time of the backup
     await tx.bump_epoch()
 
 
 async def renditions_without_bytes(tx: Transaction, spooled: Mapping[str, int]) -> list[int]:
     """The ids of unfinished renditions whose bytes are not in the spool."""
-    parts, renditions, objects = tables.rendition_parts, tables.renditions, tables.objects
+    parts, renditions = video_tables.rendition_parts, video_tables.renditions
     query = (
         select(renditions.c.id, objects.c.key)
         .select_from(

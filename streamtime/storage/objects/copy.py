@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from streamtime.clock import Clock
-from streamtime.database.tables import multiparts, objects
+from streamtime.database.tables.storage import multipart_uploads, objects
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NotFound, Unavailable
 from streamtime.logging import get_logger
@@ -54,12 +54,12 @@ class MultipartUploads:
 
     async def find(self, object_id: int, store: str) -> MultipartUpload | None:
         """The unfinished upload of an object into a store, or None."""
-        found = await self._select((multiparts.c.object_id == object_id) & (multiparts.c.store == store))
+        found = await self._select((multipart_uploads.c.object_id == object_id) & (multipart_uploads.c.store == store))
         return found[0] if found else None
 
     async def create(self, upload: MultipartUpload) -> None:
         """Record a new upload; the row of its object must exist."""
-        statement = insert(multiparts).values(
+        statement = insert(multipart_uploads).values(
             object_id=upload.object_id,
             store=upload.store,
             upload_id=upload.upload_id,
@@ -80,7 +80,7 @@ class MultipartUploads:
             NotFound: the object was deleted meanwhile.
         """
         wanted = select(objects.c.id).where(objects.c.id == upload.object_id, objects.c.state == "live")
-        statement = update(multiparts).where(_is(upload), wanted.exists()).values(parts=_encode_parts(upload))
+        statement = update(multipart_uploads).where(_is(upload), wanted.exists()).values(parts=_encode_parts(upload))
 
         async def body(tx: Transaction) -> None:
             if (await tx.execute(statement)).rowcount == 0:
@@ -92,13 +92,13 @@ class MultipartUploads:
         """Delete the record of an upload that no longer exists."""
 
         async def body(tx: Transaction) -> None:
-            await tx.execute(delete(multiparts).where(_is(upload)))
+            await tx.execute(delete(multipart_uploads).where(_is(upload)))
 
         await self._database.write(body)
 
     async def _select(self, condition: ColumnElement[bool]) -> list[MultipartUpload]:
         async with self._database.read() as connection:
-            rows = await connection.execute(select(multiparts).where(condition))
+            rows = await connection.execute(select(multipart_uploads).where(condition))
             return [
                 MultipartUpload(
                     row["object_id"], row["store"], row["upload_id"], row["part_bytes"], _decode_parts(row["parts"])
@@ -118,7 +118,7 @@ async def abort_stale(store: ObjectStore, key: str, *, except_id: str = "") -> N
 
 
 def _is(upload: MultipartUpload) -> ColumnElement[bool]:
-    return (multiparts.c.object_id == upload.object_id) & (multiparts.c.store == upload.store)
+    return (multipart_uploads.c.object_id == upload.object_id) & (multipart_uploads.c.store == upload.store)
 
 
 def _encode_parts(upload: MultipartUpload) -> str:
@@ -137,8 +137,8 @@ _log = get_logger("storage")
 class ObjectCopier:
     """Copies objects between stores. It changes no object row, and deletes nothing but its own multipart uploads."""
 
-    def __init__(self, multiparts: MultipartUploads, stores: Stores, *, read_back: bool) -> None:
-        self._multiparts = multiparts
+    def __init__(self, multipart_uploads: MultipartUploads, stores: Stores, *, read_back: bool) -> None:
+        self._multiparts = multipart_uploads
         self._stores = stores
         self._read_back = read_back
 

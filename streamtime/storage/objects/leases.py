@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from streamtime.clock import Clock
-from streamtime.database.tables import holds
+from streamtime.database.tables.storage import leases
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import StreamtimeError, Unavailable
 from streamtime.ids import public_id
@@ -122,11 +122,11 @@ class Leases:
     async def _acquire(self, name: str, owner: str, excluded: Collection[str]) -> int:
         async def body(tx: Transaction) -> int:
             now = self._clock.now_ms()
-            taken = select(holds.c.name).where(holds.c.name.in_(excluded), holds.c.until_ms > now)
+            taken = select(leases.c.name).where(leases.c.name.in_(excluded), leases.c.until_ms > now)
             if (found := (await tx.execute(taken)).scalars().first()) is not None:
                 raise Unavailable(_HELD_MESSAGES[found], code=found)
             values = {"owner": owner, "until_ms": now + LEASE_TTL_MS}
-            statement = insert(holds).values(name=name, **values)
+            statement = insert(leases).values(name=name, **values)
             await tx.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
             return now + LEASE_TTL_MS
 
@@ -137,14 +137,14 @@ class Leases:
 
         async def body(tx: Transaction) -> int | None:
             now = self._clock.now_ms()
-            ours = update(holds).where(holds.c.owner == owner, holds.c.until_ms > now)
+            ours = update(leases).where(leases.c.owner == owner, leases.c.until_ms > now)
             return now + LEASE_TTL_MS if (await tx.execute(ours.values(until_ms=now + LEASE_TTL_MS))).rowcount else None
 
         return await self._database.write(body)
 
     async def _release(self, name: str, owner: str) -> None:
         async def body(tx: Transaction) -> None:
-            await tx.execute(delete(holds).where(holds.c.owner == owner))
+            await tx.execute(delete(leases).where(leases.c.owner == owner))
 
         try:
             await self._database.write(body)

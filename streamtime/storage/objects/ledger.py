@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database.tables import multiparts, objects, rendition_parts, uploads
+from streamtime.database.tables.storage import multipart_uploads, objects
+from streamtime.database.tables.videos import rendition_parts, uploads
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 
@@ -67,8 +68,8 @@ class Ledger:
             done = await tx.execute(statement.values(store=store, sha256=sha256, bytes=length_bytes))
             if done.rowcount == 0:
                 raise NotFound("The object was deleted while it was being moved.")
-            arrived = (multiparts.c.object_id == object_id) & (multiparts.c.store == store)
-            await tx.execute(delete(multiparts).where(arrived))
+            arrived = (multipart_uploads.c.object_id == object_id) & (multipart_uploads.c.store == store)
+            await tx.execute(delete(multipart_uploads).where(arrived))
             await tx.bump_epoch()
 
         await self._database.write(body)
@@ -236,13 +237,15 @@ class Inventory:
 
     async def multipart_ids(self, store: str) -> set[str]:
         """The ids of the recorded multipart uploads of a store."""
-        query = select(multiparts.c.upload_id).where(multiparts.c.store == store)
+        query = select(multipart_uploads.c.upload_id).where(multipart_uploads.c.store == store)
         async with self._database.read() as connection:
             return set((await connection.execute(query)).scalars())
 
     async def active_multiparts(self, object_ids: Collection[int]) -> list[tuple[int, str]]:
         """Recorded multipart uploads of these objects, as pairs of object id and store."""
-        query = select(multiparts.c.object_id, multiparts.c.store).where(multiparts.c.object_id.in_(object_ids))
+        query = select(multipart_uploads.c.object_id, multipart_uploads.c.store).where(
+            multipart_uploads.c.object_id.in_(object_ids)
+        )
         async with self._database.read() as connection:
             return [(object_id, store) for object_id, store in await connection.execute(query)]
 

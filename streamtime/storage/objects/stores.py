@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import RowMapping
 
 from streamtime.clock import Clock
-from streamtime.database import tables
+from streamtime.database.tables import storage as storage_tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound, StreamtimeError, Unavailable
 from streamtime.ids import public_id
@@ -154,7 +154,7 @@ class StoreOwnership:
 
     async def get_or_create(self) -> DeploymentInfo:
         """The row of this deployment; it is created if there is none."""
-        table = tables.deployment
+        table = storage_tables.store_identity
         query = select(table.c.marker, table.c.created_at_ms, table.c.restored_at_ms)
 
         async def body(tx: Transaction) -> DeploymentInfo:
@@ -200,10 +200,10 @@ class StoreOwnership:
 
     async def reset(self, tx: Transaction, *, restored_at_ms: int) -> None:
         """After a restore: create a new store id, so that every store is checked again."""
-        await tx.execute(delete(tables.marks))
-        await tx.execute(delete(tables.deployment))
+        await tx.execute(delete(storage_tables.marked_stores))
+        await tx.execute(delete(storage_tables.store_identity))
         await tx.execute(
-            insert(tables.deployment).values(
+            insert(storage_tables.store_identity).values(
                 id=1, marker=public_id(), created_at_ms=self._clock.now_ms(), restored_at_ms=restored_at_ms
             )
         )
@@ -259,7 +259,7 @@ class StoreOwnership:
 
     async def _is_recorded(self, name: str) -> bool:
         async with self._database.read() as connection:
-            query = select(tables.marks.c.store).where(tables.marks.c.store == name)
+            query = select(storage_tables.marked_stores.c.store).where(storage_tables.marked_stores.c.store == name)
             return (await connection.execute(query)).first() is not None
 
     async def _write_id(self, name: str, store_id: str) -> None:
@@ -268,7 +268,7 @@ class StoreOwnership:
             await self.stores.object_stores[name].put(STORE_ID_KEY, store_id.encode())
 
         async def body(tx: Transaction) -> None:
-            statement = upsert(tables.marks).values(store=name, marked_at_ms=self._clock.now_ms())
+            statement = upsert(storage_tables.marked_stores).values(store=name, marked_at_ms=self._clock.now_ms())
             await tx.execute(statement.on_conflict_do_nothing())
 
         await self._database.write(body)

@@ -12,7 +12,7 @@ from streamtime.auth.sign_in import VerifiedPassword
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import users
+from streamtime.database.tables.auth import users
 from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import Unauthenticated
 from tests.fake_clock import FakeClock

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import Engine, event, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from streamtime.database.tables import epoch
+from streamtime.database.tables.auth import permission_epoch
 from streamtime.database.transaction import Database, Transaction, translate_error
 from streamtime.errors import DatabaseDamaged, NoSpace, StreamtimeError, Unavailable
 
 
 async def read(database: Database) -> int:
     async with database.read() as connection:
-        value: int = (await connection.execute(select(epoch.c.value))).scalar_one()
+        value: int = (await connection.execute(select(permission_epoch.c.value))).scalar_one()
         return value
 
 
@@ -154,7 +154,7 @@ async def test_a_file_that_is_away_is_told_and_comes_back(database: Database) ->
 
 async def test_constraints_and_wrong_statements_stay_errors_of_the_program(database: Database) -> None:
     async def twice(tx: Transaction) -> None:
-        await tx.execute(insert(epoch).values(id=1, value=1))
+        await tx.execute(insert(permission_epoch).values(id=1, value=1))
 
     async def wrong(tx: Transaction) -> None:
         await tx.execute(text("SELECT nothing FROM epoch"))

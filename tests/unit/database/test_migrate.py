@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
-from streamtime.database.people_tables import users
+from streamtime.database.tables.schema import metadata
 from streamtime.errors import ConfigError
 
 NOW = EpochMs(1_700_000_000_000)
@@ -32,7 +32,7 @@ def test_the_migrations_make_exactly_what_the_code_writes_down(tmp_path: Path) -
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         ours = {"include_name": lambda name, kind, _parents: kind != "table" or "_fts" not in str(name)}
-        assert compare_metadata(MigrationContext.configure(connection, opts=ours), users.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), metadata) == []
     engine.dispose()
 
 

@@ -10,22 +10,22 @@ import pytest
 from sqlalchemy import select, text, update
 
 from streamtime.database import transaction
-from streamtime.database.tables import epoch
+from streamtime.database.tables.auth import permission_epoch
 from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.errors import Unavailable
 
 
 async def read_epoch(database: Database) -> int:
     async with database.read() as connection:
-        value: int = (await connection.execute(select(epoch.c.value))).scalar_one()
+        value: int = (await connection.execute(select(permission_epoch.c.value))).scalar_one()
         return value
 
 
 async def test_concurrent_read_modify_writes_lose_nothing(database: Database) -> None:
     async def add_one(tx: Transaction) -> None:
-        value = (await tx.execute(select(epoch.c.value))).scalar_one()
+        value = (await tx.execute(select(permission_epoch.c.value))).scalar_one()
         await asyncio.sleep(0)
-        await tx.execute(update(epoch).values(value=value + 1))
+        await tx.execute(update(permission_epoch).values(value=value + 1))
 
     before = await read_epoch(database)
     await asyncio.gather(*(database.write(add_one) for _ in range(100)))

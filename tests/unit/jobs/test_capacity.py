@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.tables import jobs
+from streamtime.database.tables.jobs import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.jobs import pool as pool_module
 from streamtime.jobs.job import Failure, Job, QueueConfig

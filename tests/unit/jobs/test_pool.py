@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event, insert, select, update
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.tables import jobs
+from streamtime.database.tables.jobs import jobs
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, Unavailable
 from streamtime.jobs import pool as pool_module

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Executable, func, insert, select, update
 
 from streamtime.clock import EpochMs
-from streamtime.database.people_tables import users
-from streamtime.database.tables import objects, strays
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.storage import objects, orphans
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Unavailable
 from streamtime.maintenance.garbage_collection import GarbageCollector
@@ -151,7 +151,7 @@ class ObjectsSetup:
 
     async def stray_rows(self) -> int:
         async with self.database.read() as connection:
-            return int((await connection.execute(select(func.count()).select_from(strays))).scalar_one())
+            return int((await connection.execute(select(func.count()).select_from(orphans))).scalar_one())
 
     async def keys(self, store: str = "local", prefix: str = "videos/") -> list[str]:
         return sorted([info.key async for info in self.stores.readable(store).list(prefix)])

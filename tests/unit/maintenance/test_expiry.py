@@ -14,8 +14,9 @@ from streamtime.auth.audit import COMMAND_LINE, AuditEvent, AuditLog, AuditReten
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import users
-from streamtime.database.tables import jobs, videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.jobs import jobs
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Job
 from streamtime.jobs.queue import JobQueue

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from streamtime.clock import EpochMs, SystemClock
-from streamtime.database import tables
+from streamtime.database.tables import storage as storage_tables
 from streamtime.database.transaction import Database
 from streamtime.errors import Unavailable
 from streamtime.periodic import FAILURES
@@ -48,7 +48,7 @@ async def locked(path: Path) -> AsyncIterator[None]:
 
 async def end_ms(database: Database) -> int:
     async with database.read() as connection:
-        end: int = (await connection.execute(select(tables.holds.c.until_ms))).scalar_one()
+        end: int = (await connection.execute(select(storage_tables.leases.c.until_ms))).scalar_one()
         return end
 
 
@@ -153,4 +153,4 @@ async def test_errors_and_cancellations_of_the_body_stay_what_they_are(setup: Ob
 
 async def taken(database: Database) -> bool:
     async with database.read() as connection:
-        return (await connection.execute(select(tables.holds.c.name))).first() is not None
+        return (await connection.execute(select(storage_tables.leases.c.name))).first() is not None

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from streamtime.clock import SystemClock
-from streamtime.database.tables import objects
+from streamtime.database.tables.storage import objects
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Invalid, NoSpace, Unavailable
 from streamtime.maintenance.move import MoveProgress, Mover, MoveReport

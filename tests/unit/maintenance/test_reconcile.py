@@ -2,7 +2,7 @@
 
 from sqlalchemy import delete
 
-from streamtime.database.tables import marks
+from streamtime.database.tables.storage import marked_stores
 from streamtime.storage.objects.stores import STORE_ID_KEY, StoreStatus
 from tests.unit.maintenance.setup import DAY_MS, ObjectsSetup
 
@@ -146,7 +146,7 @@ async def test_what_is_missing_is_marked_and_counts_as_sound_when_it_is_back(set
 async def test_a_new_store_that_holds_what_nobody_here_wrote_is_not_ours(setup: ObjectsSetup) -> None:
     await setup.far.put("videos/theirs/a.mp4", b"x")
     await setup.far.delete(STORE_ID_KEY)
-    await setup.write(delete(marks).where(marks.c.store == "far"))
+    await setup.write(delete(marked_stores).where(marked_stores.c.store == "far"))
     assert await setup.another_deployment().check("far") is StoreStatus.UNKNOWN_CONTENT
     await setup.add("videos/ours/a.mp4", store="far")
     assert await setup.another_deployment().check("far") is StoreStatus.OWNED

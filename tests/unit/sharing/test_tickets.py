@@ -15,8 +15,8 @@ from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import EpochMs
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import sessions, users
-from streamtime.database.tables import videos
+from streamtime.database.tables.auth import sessions, users
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.errors import NotFound, Unauthenticated
 from streamtime.sharing.links import Links, LinkState, NewLink

@@ -8,8 +8,8 @@ from sqlalchemy import insert, select
 
 from streamtime.clock import SystemClock
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import users
-from streamtime.database.tables import videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.videos.events import EventBus, VideoEventPublisher
 from streamtime.videos.progress import ProgressTracker, VideoProgress

@@ -13,8 +13,8 @@ from streamtime.app.videos import build_reservations, build_upload_repository
 from streamtime.clock import EpochMs
 from streamtime.config.load import load
 from streamtime.database.migrate import migrate
-from streamtime.database.people_tables import users
-from streamtime.database.tables import uploads, videos
+from streamtime.database.tables.auth import users
+from streamtime.database.tables.videos import uploads, videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import NoSpace, TooManyRequests
 from streamtime.uploads.upload import MAX_OPEN_UPLOADS, NewUpload, Upload

@@ -1,8 +1,8 @@
-"""The tables of accounts (users, sessions, tokens, invites, audit) and of sharing (share links, upload requests)."""
+"""The tables of accounts: users, sessions, tokens, invites, audit, permission epoch."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 
-from streamtime.database.tables import RowId, at, maker, metadata, one_of, public_id, row_id, user, video
+from streamtime.database.tables.columns import RowId, at, metadata, one_of, public_id, row_id, user
 
 ROLES = ("admin", "member", "viewer")
 
@@ -29,7 +29,7 @@ users = Table(
     sqlite_autoincrement=True,
 )
 
-pictures = Table(
+profile_pictures = Table(
     "pictures",
     metadata,
     Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
@@ -44,7 +44,7 @@ recovery_codes = Table(
     at("used", nullable=True),
 )
 
-identities = Table(
+oidc_identities = Table(
     "identities",
     metadata,
     Column("issuer", Text, primary_key=True),
@@ -118,7 +118,7 @@ signing_keys = Table(
     sqlite_autoincrement=True,
 )
 
-audit = Table(
+audit_log = Table(
     "audit",
     metadata,
     row_id(),
@@ -133,44 +133,10 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
-
-links = Table(
-    "links",
+permission_epoch = Table(
+    "epoch",
     metadata,
-    row_id(),
-    public_id(),
-    maker(),
-    Column("label", Text, nullable=False),
-    Column("password_hash", Text),
-    Column("max_views", Integer),
-    Column("views", Integer, nullable=False, server_default=text("0")),
-    at("created"),
-    at("expires", nullable=True),
-    at("revoked", nullable=True),
-    at("last_viewed", nullable=True),
-    sqlite_autoincrement=True,
-)
-
-link_videos = Table(
-    "link_videos",
-    metadata,
-    Column("link_id", RowId, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    video(index=True),
-)
-
-drops = Table(
-    "drops",
-    metadata,
-    row_id(),
-    public_id(),
-    maker(),
-    Column("label", Text, nullable=False),
-    Column("max_bytes", BigInteger),
-    Column("max_files", Integer),
-    Column("files", Integer, nullable=False, server_default=text("0")),
-    at("created"),
-    at("expires", nullable=True),
-    at("revoked", nullable=True),
-    sqlite_autoincrement=True,
+    Column("id", Integer, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
 )
