@@ -40,12 +40,18 @@ class StreamtimeError(Exception):
 
 
 class NotFound(StreamtimeError):
-    """It does not exist, or the caller may not know that it does. Both look the same on purpose."""
+    """It does not exist, or the caller may not know that it does. Both look the same on purpose.
+
+    `reason` tells them apart in the server's log. It never reaches a client.
+    """
 
     code = "not_found"
+    reason = ""
 
-    def __init__(self, message: str = "There is nothing here, or it is not for you.") -> None:
+    def __init__(self, message: str = "There is nothing here, or it is not for you.", *, reason: str = "") -> None:
         super().__init__(message)
+        if reason:
+            self.reason = reason
 
 
 class Unauthenticated(StreamtimeError):

@@ -189,6 +189,6 @@ def require(caller: Caller, video: VideoAccessFacts, required: Access) -> None:
     """
     granted = access_level(caller, video)
     if granted is Access.NONE:
-        raise NotFound
+        raise NotFound(reason="no_access")
     if granted < required:
         raise Forbidden("Only the owner of this video can do that.")

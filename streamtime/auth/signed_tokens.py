@@ -88,6 +88,11 @@ class SignedTokens(Generic[Claims]):
 
     async def verify(self, text: str) -> VerifiedToken[Claims] | None:
         """Return the claims of a token, or None if it is not valid, of another kind, or expired."""
+        token = await self.decode(text)
+        return None if token is None or token.expires_at_ms <= self._clock.now_ms() else token
+
+    async def decode(self, text: str) -> VerifiedToken[Claims] | None:
+        """Return the claims of a token whose expiry the calling code checks; None if it is not valid."""
         if len(text) > MAX_LENGTH or _COMPACT_JWT.fullmatch(text) is None:
             return None
         try:
@@ -95,9 +100,7 @@ class SignedTokens(Generic[Claims]):
             found = None if body is None else msgspec.convert(body, self._claims)
         except (jwt.PyJWTError, msgspec.ValidationError):
             return None
-        if body is None or found is None or body["exp"] * 1000 <= self._clock.now_ms():
-            return None
-        return VerifiedToken(found, body["exp"] * 1000)
+        return None if body is None or found is None else VerifiedToken(found, body["exp"] * 1000)
 
     async def _decode(self, text: str) -> dict[str, Any] | None:
         key = await self._keys.find(str(jwt.get_unverified_header(text).get("kid", "")))

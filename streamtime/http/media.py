@@ -302,6 +302,7 @@ class MediaApp:
         except StreamtimeError as error:
             if isinstance(error, ObjectDamaged):
                 _log.error("media_damaged", path=masked(scope["path"]))
+            log_not_found(scope["path"], error)
             problem, headers = problem_of(error)
             await send_problem(scope, send, problem, headers)
 
@@ -330,7 +331,13 @@ class MediaApp:
         for pattern, resolve in self._table:
             if match := pattern.fullmatch(path):
                 return resolve, match.groupdict()
-        raise NotFound
+        raise NotFound(reason="no_such_url")
+
+
+def log_not_found(path: str, error: StreamtimeError) -> None:
+    """Log why a media URL is 404. The client gets the same answer for all reasons (docs/operations.md lists them)."""
+    if isinstance(error, NotFound):
+        _log.info("media_not_found", path=masked(path), reason=error.reason)
 
 
 async def _send_playlist(send: SendMessage, playlist: Playlist) -> None:

@@ -39,5 +39,5 @@ def ticket_of(path: str) -> tuple[str, str]:
     ticket, slash, rest = path.removeprefix(TICKETED).partition("/")
     inner = slash + rest
     if not inner.startswith(MEDIA):
-        raise NotFound
+        raise NotFound(reason="no_such_url")
     return ticket, inner

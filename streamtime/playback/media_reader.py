@@ -314,6 +314,8 @@ class MediaReader:
         """Return the range at the object's new store if it was moved since the lookup; else raise `error`."""
         found = await self._ledger.find([media.object_id])
         if not found or found[0].state == "doomed" or found[0].store == media.store:
+            if isinstance(error, NotFound):
+                error.reason = "bytes_missing"
             raise error
         return replace(media, store=found[0].store)
 

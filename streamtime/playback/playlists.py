@@ -80,11 +80,11 @@ class Playlists:
             NotFound: there is nothing to play for this caller.
         """
         if not await self.check_playable(caller, video):
-            raise NotFound
+            raise NotFound(reason="not_playable")
         playable_video = await self._playback_cache.find(caller, video)
         video_candidates = self._candidates(playable_video, RenditionKind.VIDEO)
         if not video_candidates:
-            raise NotFound
+            raise NotFound(reason="not_playable")
         variants = [_variant(playable_video.generation, candidate) for candidate in video_candidates]
         audio_candidates = self._candidates(playable_video, RenditionKind.AUDIO)
         names = unique_names(candidate.rendition.audio.label for candidate in audio_candidates)
@@ -104,7 +104,7 @@ class Playlists:
         """Return the I-frame playlist of a complete rendition. Raises `NotFound`."""
         playable_video, rendition, index = await self._segments.rendition(caller, video, generation, attempt_id)
         if not rendition.is_complete or rendition.kind is not RenditionKind.VIDEO or not has_iframes(index):
-            raise NotFound
+            raise NotFound(reason="rendition_incomplete" if not rendition.is_complete else "no_such_file")
         return Playlist(
             iframes_playlist(index, target_duration_s=rendition.target_duration_s), playable_video.anonymously_viewable
         )
@@ -114,7 +114,7 @@ class Playlists:
         playable_video = await self._playback_cache.find(caller, video, generation=generation)
         stills = playable_video.stills
         if stills is None:
-            raise NotFound
+            raise NotFound(reason="no_such_file")
         text = storyboard_vtt(stills.storyboard, stills.duration_ms, playable_video.stills_version)
         return Playlist(text, playable_video.anonymously_viewable, "text/vtt; charset=utf-8")
 
@@ -216,7 +216,7 @@ class TextTracks:
         """Return the chapters. Raises `NotFound` if there are none."""
         playable_video = await self._playback_cache.find(caller, video, generation=generation)
         if not playable_video.chapters:
-            raise NotFound
+            raise NotFound(reason="no_such_file")
         chapters = [(chapter.start_ms, chapter.end_ms, chapter.title) for chapter in playable_video.chapters]
         text = write_chapters(chapters)
         return WebVttFile(text, f'"chapters-{zlib.crc32(text.encode()):08x}"')
@@ -227,5 +227,5 @@ class TextTracks:
         playable_video = await self._playback_cache.find(caller, video, generation=generation)
         track = playable_video.captions.get(name)
         if track is None:
-            raise NotFound
+            raise NotFound(reason="no_such_file")
         return playable_video, track

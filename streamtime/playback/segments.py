@@ -81,7 +81,7 @@ class PlaybackCache:
         playable_video = self._cached(public_id) or await self._read(public_id)
         require(caller, playable_video.access_facts, Access.VIEW)
         if generation is not None and generation != playable_video.generation:
-            raise NotFound
+            raise NotFound(reason="outdated_url")
         return playable_video
 
     def _cached(self, public_id: str) -> PlayableVideo | None:
@@ -209,10 +209,10 @@ class Segments:
         playable_video = await self._playback_cache.find(caller, video, generation=generation)
         rendition = playable_video.renditions.get(attempt_id)
         if rendition is None:
-            raise NotFound
+            raise NotFound(reason="no_such_rendition")
         index = self.available_index(rendition)
         if index is None:
-            raise NotFound
+            raise NotFound(reason="nothing_encoded_yet")
         return playable_video, rendition, index
 
     async def is_public(self, anonymous: Caller, video: str) -> bool:
@@ -236,7 +236,7 @@ class Segments:
         """Return segment `number`, counted from 0. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not 0 <= number < len(index.segments):
-            raise NotFound
+            raise NotFound(reason="no_such_segment")
         segment = index.segments[number]
         self._viewer_activity.record()
         following_length = _length_at(index, number + 1)
@@ -246,7 +246,7 @@ class Segments:
         """Return a complete rendition as one file, for playlists with byte ranges. Raises `NotFound`."""
         playable_video, rendition, index = await self.rendition(caller, video, generation, attempt_id)
         if not rendition.is_complete:
-            raise NotFound
+            raise NotFound(reason="rendition_incomplete")
         self._viewer_activity.record()
         media = _part(rendition, 0, index.bytes_total, "whole")
         if not self.presigned_urls.serves(playable_video, rendition):
@@ -281,7 +281,7 @@ class Segments:
     async def _object(self, object_id: int | None) -> ObjectRow:
         found = await self._ledger.find([object_id]) if object_id is not None else []
         if not found or found[0].state != "live":
-            raise NotFound
+            raise NotFound(reason="no_such_file")
         return found[0]
 
 

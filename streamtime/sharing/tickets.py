@@ -125,7 +125,7 @@ class Tickets:
                     self._cache.popitem(last=False)
         caller, expires_at_ms = resolved
         if expires_at_ms <= self._clock.now_ms():
-            raise NotFound
+            raise NotFound(reason="ticket_expired")
         return caller
 
     def _cached(self, text: str) -> tuple[Caller, int] | None:
@@ -149,13 +149,13 @@ class Tickets:
 
     async def _verify(self, text: str) -> tuple[Caller, int]:
         """Return the caller of a ticket, and when it expires. Raises `NotFound`."""
-        token = await self._tokens.verify(text)
+        token = await self._tokens.decode(text)
         if token is None:
-            raise NotFound
+            raise NotFound(reason="ticket_invalid")
         claims = token.claims
         grant = await self._look_up(claims.source, claims.row, claims.video)
         if grant is None or claims.source_id != claim_fingerprint(grant.source_id):
-            raise NotFound
+            raise NotFound(reason="ticket_revoked")
         if grant.expires_at_ms is None:
             return grant.caller, token.expires_at_ms
         return grant.caller, min(token.expires_at_ms, grant.expires_at_ms)

@@ -201,6 +201,8 @@ class ProfileVisibility:
 class VideoNotFound(NotFound):
     """The video does not exist or was deleted."""
 
+    reason = "no_such_video"
+
 
 class Videos:
     """Finds single videos that are not deleted."""

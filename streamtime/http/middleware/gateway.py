@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from streamtime.errors import StreamtimeError, Unavailable
+from streamtime.http.media import log_not_found
 from streamtime.http.metrics import Metrics
 from streamtime.http.middleware.authentication import CallerResolver
 from streamtime.http.middleware.hosts import HostStatus, HostValidator
@@ -187,6 +188,7 @@ class RequestMiddleware:
             else:
                 scope["caller"] = await self._callers.resolve(scope)
         except StreamtimeError as error:
+            log_not_found(scope["path"], error)
             await send_problem(scope, context.send, *problem_of(error))
             return
         # Long responses authenticate again.
