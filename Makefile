@@ -9,7 +9,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs clean front-end-is-missing
+.PHONY: help install dev run test test-times quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs clean front-end-is-missing
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +25,9 @@ test: check ## everything: lint, types, layers, all tests
 	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
 		CHROMIUM="$$chromium" NGINX="$$nginx" CADDY="$$caddy" \
 		$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 $(ARGS)
+
+test-times: ARGS += --times
+test-times: test ## the same with a table of where time goes, by file and by phase
 
 quick: check ## check, unit and contract tests
 	$(BIN)/pytest -q -n $(TEST_PROCESSES) tests/unit tests/contracts $(ARGS)

@@ -21,6 +21,7 @@ settings.register_profile("ours", deadline=None, derandomize=True, suppress_heal
 settings.load_profile("ours")
 
 __all__ = ["bucket", "s3_endpoint"]  # fixtures that live beside the server they are of
+pytest_plugins = ["tests.times"]
 
 HERE = Path(__file__).parent
 LOG_SHOWN = 20_000

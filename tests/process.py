@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -17,6 +18,14 @@ from typing import IO, Any
 
 MAX_REQUEST_BYTES = 128 * 1024
 """The most that an order takes; the nursery reads as much at once."""
+
+STARTED: Counter[str] = Counter()
+"""How many servers (`serve`) and other `commands` were started, for the table of `times.py`."""
+
+
+def count(arguments: Sequence[str]) -> None:
+    """Note that `streamtime` is started with these arguments."""
+    STARTED["serve" if arguments[0] == "serve" else "commands"] += 1
 
 
 class Process:
@@ -69,6 +78,7 @@ def start(
     stderr: IO[Any],
 ) -> Process:
     """Start `streamtime` with these arguments, in a session of its own."""
+    count(arguments)
     order = json.dumps({"arguments": [*arguments], "environ": {**environ}, "folder": str(folder)}).encode()
     assert len(order) < MAX_REQUEST_BYTES, "an environment as large as that"
     listening, telling = os.pipe()

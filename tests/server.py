@@ -143,6 +143,7 @@ class Server:
 
     def _command(self, *arguments: str, given: str, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         if self._before:
+            process.count(arguments)
             return subprocess.run(
                 [*self._before, COMMAND, *arguments],
                 env=settings,
@@ -157,6 +158,7 @@ class Server:
 
     def begin(self, *arguments: str) -> "RunningCommand":
         """Begin a command, to be interrupted at will; the caller waits for its end."""
+        process.count(arguments)
         return RunningCommand(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
@@ -226,6 +228,7 @@ class Server:
             return process.start(
                 arguments, environ=self._environ, folder=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+        process.count(arguments)
         return subprocess.Popen(
             [*self._before, COMMAND, *arguments],
             env=self._environ,
