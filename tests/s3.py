@@ -127,7 +127,14 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3_endpoint: str) -> Iterator[Bucket]:
     """A place for the test's own objects, empty at its beginning and at its end."""
-    own = Bucket(s3_endpoint, f"t/{secrets.token_hex(8)}")
+    with own_bucket(s3_endpoint) as own:
+        yield own
+
+
+@contextmanager
+def own_bucket(endpoint: str) -> Iterator[Bucket]:
+    """A place for objects, which is cleared when the block is left."""
+    own = Bucket(endpoint, f"t/{secrets.token_hex(8)}")
     yield own
     own.clear()
 

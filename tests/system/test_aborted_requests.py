@@ -18,7 +18,7 @@ import pytest
 
 from tests.clips import make_clip
 from tests.people import BYTES, TUS, Person
-from tests.s3 import Bucket
+from tests.s3 import own_bucket
 from tests.server import STOPS_WITHIN_S, Server, is_alive, resident_bytes, running_server, wait_until
 from tests.system.player import video_playlists
 from tests.system.remote import ready_video_in
@@ -71,7 +71,7 @@ def heavy(small_clip: Path) -> bytes:
 @pytest.fixture(scope="module")
 def slow(clips: Path) -> bytes:
     """A film that is encoded for a while."""
-    return make_clip(clips / "slow.avi", duration_s=60, width=1280, height=720, video="mpeg4", audio="mp3").read_bytes()
+    return make_clip(clips / "slow.avi", duration_s=30, width=1280, height=720, video="mpeg4", audio="mp3").read_bytes()
 
 
 @pytest.fixture
@@ -81,23 +81,31 @@ def idle() -> Iterator[Server]:
         yield made
 
 
-@pytest.fixture(params=["local", "s3"])
-def clients(request: pytest.FixtureRequest, heavy: bytes, slow: bytes) -> Iterator[Clients]:
-    """All that may go on at once, under way."""
+@pytest.fixture(scope="module", params=["local", "s3"])
+def heavy_video(request: pytest.FixtureRequest, heavy: bytes) -> Iterator[tuple[Server, str]]:
+    """A server with a video that is ready. Tests that end the server start it again."""
     backend: str = request.param
-    bucket: Bucket = request.getfixturevalue("bucket")
     with ExitStack() as stack:
-        environ = bucket.environ if backend == "s3" else {}
+        environ: dict[str, str] = {}
+        if backend == "s3":
+            environ = stack.enter_context(own_bucket(request.getfixturevalue("s3_endpoint"))).environ
         server = stack.enter_context(running_server(started=True, before=DEVELOPMENT, **environ))
-        ann = server.person("ann", admin=True)
-        video = ready_video_in(ann, heavy, server, backend)
-        made = Clients(server, ann)
-        stack.callback(made.reset)
-        begin_all(made, video)
-        encoded = ann.send(slow, filename="slow.avi")
-        wait_until(server.workers, "a worker is under way")
-        made.reads(f"/api/v1/events?video={encoded}")
-        yield made
+        yield server, ready_video_in(server.person("ann", admin=True), heavy, server, backend)
+
+
+@pytest.fixture
+def clients(heavy_video: tuple[Server, str], slow: bytes) -> Iterator[Clients]:
+    """All that may go on at once, under way."""
+    server, video = heavy_video
+    ann = server.person("ann", admin=True)
+    made = Clients(server, ann)
+    begin_all(made, video)
+    encoded = ann.send(slow, filename="slow.avi")
+    wait_until(server.workers, "a worker is under way")
+    made.reads(f"/api/v1/events?video={encoded}")
+    yield made
+    made.reset()
+    ann.api.delete(f"/api/v1/videos/{encoded}?now=true").raise_for_status()
 
 
 def begin_all(clients: Clients, video: str) -> None:
@@ -150,11 +158,13 @@ def interrupted_while_clients_go(clients: Clients) -> None:
 
 @pytest.mark.parametrize("end", [reset_all, terminated, interrupted, interrupted_while_clients_go])
 def test_nothing_is_lost_in_the_log(clients: Clients, end: Callable[[Clients], None]) -> None:
-    workers = clients.server.workers()
+    server = clients.server
+    workers, before = server.workers(), len(server.log_output)
     end(clients)
     if end is not reset_all:
         wait_until(lambda: not any(is_alive(worker) for worker in workers), "its workers have ended")
-        assert '"event": "stopped"' in clients.server.log_output
+        assert '"event": "stopped"' in server.log_output[before:]
+        server.start()
 
 
 @pytest.mark.parametrize("loaded_mib", [20, 30, 40, 50, 60])
