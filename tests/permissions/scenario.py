@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from http.client import HTTPConnection
 from pathlib import Path
+from select import select
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,6 +24,37 @@ from tests.system.player import fetch, video_playlists
 
 FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
 """State that changes if a request was allowed by mistake."""
+
+
+class Wire:
+    """A connection for thousands of requests, which takes a quarter of the time that httpx takes to send them.
+
+    Cookies are those of the request alone: what an answer sets is not kept.
+    """
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self._connection = HTTPConnection(address.hostname or "", address.port, timeout=90)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, request: httpx.Request) -> tuple[int, str]:
+        """The status and location of the answer. An event stream is left as soon as it has begun."""
+        connection = self._connection
+        if connection.sock is not None and select([connection.sock], [], [], 0)[0]:
+            connection.close()  # the server has ended it meanwhile
+        target = request.url.raw_path.decode()
+        connection.putrequest(request.method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.multi_items():
+            connection.putheader(name, value)
+        connection.endheaders(request.read())
+        with connection.getresponse() as answer:
+            if answer.getheader("Content-Type", "").startswith("text/event-stream"):
+                connection.close()
+            else:
+                answer.read()
+            return answer.status, answer.getheader("Location", "")
 
 
 @dataclass(frozen=True)
@@ -42,6 +77,11 @@ class Scenario:
     """Further values in URLs: links and tokens of the owner, and an uninvolved account."""
     tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
     """Creates a caller's ticket for a video."""
+
+    @cached_property
+    def wire(self) -> Wire:
+        """For the requests that are tried."""
+        return Wire(self.server.url)
 
     @property
     def ticket_factory(self) -> TicketFactory:
@@ -103,7 +143,8 @@ def open_scenario(folder: Path) -> Iterator[Scenario]:
         large = make_multitrack_clip(folder / "large.mkv", duration_s=2, size="640x360")
         _send(cast, small.read_bytes(), large.read_bytes())
         cast.tickets.update(_tickets(cast, revoked))
-        yield cast
+        with closing(cast.wire):
+            yield cast
 
 
 def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Client]:

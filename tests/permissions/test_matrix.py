@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from streamtime.http.media import MOUNT
@@ -52,9 +51,7 @@ def test_each_route_answers_by_its_rule(scenario: Scenario, who: Who) -> None:
             shown = (
                 scenario.throwaway(state) if expected is Verdict.ALLOWED and rule.consumes else scenario.videos[state]
             )
-            got = asked(
-                scenario.clients[who], route, rule, scenario.with_ticket(who, shown), before=prefix_of(who, route)
-            )
+            got = asked(scenario, who, route, rule, shown)
             tried += 1
             if got is not expected:
                 wrong.append(f"{route}, {state}: {got.value}, and not: {expected.value}")
@@ -68,20 +65,21 @@ def prefix_of(who: Who, route: Route) -> str:
     return f"{TICKETED}{{ticket}}" if who in TICKETS and not route.template.startswith(TICKETED) else ""
 
 
-def asked(client: httpx.Client, route: Route, rule: RouteRule, shown: VideoParts, *, before: str = "") -> Verdict:
-    """The answer of a route. An event stream is closed as soon as it has begun."""
-    address = filled(before, shown.parts) + filled(route.template, shown.parts)
-    asking: dict[str, Any] = {"follow_redirects": False, **(rule.body or {})}
-    asking["params"] = {name: filled(value, shown.parts) for name, value in asking.get("params", {}).items()}
-    with client.stream(route.method, address, **asking) as answer:
-        return verdict_of(answer)
+def asked(scenario: Scenario, who: Who, route: Route, rule: RouteRule, shown: VideoParts) -> Verdict:
+    """The answer of a route to a caller."""
+    parts = scenario.with_ticket(who, shown).parts
+    address = filled(prefix_of(who, route), parts) + filled(route.template, parts)
+    asking: dict[str, Any] = {**(rule.body or {})}
+    asking["params"] = {name: filled(value, parts) for name, value in asking.get("params", {}).items()}
+    request = scenario.clients[who].build_request(route.method, address, **asking)
+    status, location = scenario.wire.ask(request)
+    assert status < 500, (request.method, str(request.url), status)
+    assert status != 405, (request.method, str(request.url))
+    return verdict_of(status, location)
 
 
-def verdict_of(answer: httpx.Response) -> Verdict:
-    status = answer.status_code
-    assert status < 500, (answer.request.method, str(answer.request.url), status)
-    assert status != 405, (answer.request.method, str(answer.request.url))
-    if status == 401 or (status == 303 and answer.headers["Location"].startswith("/login")):
+def verdict_of(status: int, location: str) -> Verdict:
+    if status == 401 or (status == 303 and location.startswith("/login")):
         return Verdict.SIGN_IN
     return {403: Verdict.FORBIDDEN, 404: Verdict.NOT_FOUND}.get(status, Verdict.ALLOWED)
 
