@@ -16,10 +16,12 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import argon2
 
+from streamtime.version import VERSION
 from tests.process import MAX_REQUEST_BYTES
 
 _MODULES = (
@@ -44,6 +46,25 @@ class _QuickHasher(argon2.PasswordHasher):
     def __init__(self, time_cost: int, memory_cost: int, parallelism: int) -> None:
         cost = (time_cost, memory_cost, parallelism) if FULL_HASHES in os.environ else (1, 8, 1)
         super().__init__(*cost)
+
+
+def _register_routes() -> None:
+    """Register all routes here, which is half of what a server does at its start.
+
+    A server gets what `build_litestar` has made, and its own services, settings and metrics in it.
+    """
+    application: Any = importlib.import_module("streamtime.http.application")
+    blanks = [object.__new__(kind) for kind in (application.Services, application.HttpSettings, application.Metrics)]
+    built = application.build_litestar(*blanks, version=VERSION)
+
+    def filled(*values: object, version: str) -> object:
+        assert version == VERSION
+        for blank, value in zip(blanks, values, strict=True):
+            for name in [field.name for field in fields(value)] if is_dataclass(value) else vars(value):
+                object.__setattr__(blank, name, getattr(value, name))
+        return built
+
+    application.build_litestar = filled
 
 
 class _ForkServer:
@@ -148,6 +169,7 @@ if __name__ == "__main__":
     argon2.PasswordHasher = _QuickHasher  # type: ignore[misc, assignment]  # before `streamtime` takes it
     for name in _MODULES:
         importlib.import_module(name)
+    _register_routes()
     gc.freeze()
     if _ForkServer(socket.socket(fileno=int(sys.argv[1]))).serve():
         _run()
