@@ -10,8 +10,8 @@ from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.http.services import PlaybackServices, StorageServices, UploadServices, VideoServices
 from streamtime.playback.media_reader import MediaReader, SegmentCache
-from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
+from streamtime.playback.served_playlists import Playlists, TextTracks
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver, UploadProgress
 from streamtime.uploads.terminate import Termination, UploadExpiry

@@ -20,7 +20,7 @@ from streamtime.http.server.connection import AbortResponse
 from streamtime.http.services import PlaybackServices
 from streamtime.logging import get_logger
 from streamtime.playback.media_reader import MediaRange, MediaReader
-from streamtime.playback.playlists import Playlist, WebVttFile
+from streamtime.playback.served_playlists import Playlist, WebVttFile
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -32,8 +32,8 @@ from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.playback.media_reader import MediaReader
-from streamtime.playback.playlists import Playlists, TextTracks
 from streamtime.playback.segments import Segments
+from streamtime.playback.served_playlists import Playlists, TextTracks
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
