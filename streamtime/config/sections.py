@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from streamtime.config.accounts import AccountsConfig
 from streamtime.config.server import EventsConfig, ServerConfig, UploadsConfig
 from streamtime.config.values import ByteCount, DailyHours, MemoryBudget, PublicUrl, Seconds
+from streamtime.hls.ladder import DEFAULT_CRF, DEFAULT_RUNGS
 
 MIB = 2**20
 GIB = 2**30
@@ -229,7 +230,7 @@ class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             max_length=12,
             description="The heights of encoded renditions; those above the video's own height are left out.",
         ),
-    ] = (2160, 1440, 1080, 720, 480, 360, 240)
+    ] = tuple(rung.height for rung in DEFAULT_RUNGS)
     max_height: Annotated[
         int, Meta(ge=144, le=4320, description="The largest height that is encoded, whatever `heights` has.")
     ] = 2160
@@ -240,7 +241,7 @@ class TranscodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             le=51,
             description="Video quality (x264's constant rate factor): lower is better and larger.",
         ),
-    ] = 23
+    ] = DEFAULT_CRF
     keep_original: Annotated[
         bool, Meta(description="Keep the uploaded file, so that it can be downloaded and encoded again.")
     ] = True

@@ -23,6 +23,9 @@ FULL_FPS = Fraction(60)
 SMALL_FPS = Fraction(30)
 """Maximum frame rate of rungs below 720 lines: half the work, and invisible on small screens."""
 
+DEFAULT_CRF = 23
+"""Constant rate factor of x264, the encoder's own default."""
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -31,7 +34,7 @@ class Rung:
     height: int
     max_bitrate_bps: int
     max_fps: Fraction = FULL_FPS
-    crf: int = 23
+    crf: int = DEFAULT_CRF
 
 
 @dataclass(frozen=True)
