@@ -14,12 +14,11 @@ from streamtime.maintenance.expiry import ExpireHandler
 from streamtime.maintenance.jobs import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QueueStatus, QuietHours
-from streamtime.transcoding.encode import EncodeRunner, ExtraAudio, FirstRungHandler, LadderHandler
-from streamtime.transcoding.job_context import TranscodeSettings, VideoRecords
-from streamtime.transcoding.order_runner import OrderRunner
+from streamtime.transcoding.handlers import FirstRungHandler, LadderHandler, PrepareHandler
+from streamtime.transcoding.job_context import LibraryServices, TranscodeSettings, VideoRecords
 from streamtime.transcoding.outcome import CrashQuarantine
-from streamtime.transcoding.package.packager import Packager
-from streamtime.transcoding.prepare import PrepareHandler
+from streamtime.transcoding.package import Packager
+from streamtime.transcoding.passes import Passes
 from streamtime.transcoding.source import Fetcher, Sources
 from streamtime.transcoding.stills import PosterHandler, Staging, StillsHandler
 from streamtime.transcoding.supervision import OrderMonitor
@@ -71,21 +70,20 @@ def _queues(
     settings = _transcode_settings(config)
     admission = _build_admission(config, base, shared)
     monitor = OrderMonitor(videos.timeline, videos.progress, shared.workers, admission, base.clock)
-    records = VideoRecords(base.database, videos.repository, videos.lifecycle, videos.renditions, videos.timeline)
+    records = VideoRecords(
+        base.database, videos.repository, videos.lifecycle, videos.renditions, videos.captions, videos.timeline
+    )
     spool = base.stores.spool
-    order_runner = OrderRunner(records, shared.growing, base.ledger, monitor, spool, videos.captions)
     fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
     sources = Sources(base.ledger, base.stores, fetcher)
+    services = LibraryServices(records, base.ledger, shared.growing, monitor, sources, spool)
     normal_priority = worker_launcher(config, nice=PREPARE_NICE)
     low_priority = worker_launcher(config, nice=chosen.nice)
-    prepare = PrepareHandler(records, sources, normal_priority, low_priority, order_runner, settings)
-    extra_audio = ExtraAudio(records, sources, low_priority, order_runner)
-
-    def encoding(nice: int) -> EncodeRunner:
-        return EncodeRunner(records, sources, worker_launcher(config, nice=nice), order_runner, spool)
-
-    first = FirstRungHandler(records, encoding(min(FIRST_NICE, chosen.nice)), settings)
-    ladder = LadderHandler(records, encoding(chosen.nice), extra_audio, settings)
+    first_priority = worker_launcher(config, nice=min(FIRST_NICE, chosen.nice))
+    background = Passes(low_priority, settings)
+    prepare = PrepareHandler(services, Passes(normal_priority, settings), background, settings)
+    first = FirstRungHandler(services, Passes(first_priority, settings), settings)
+    ladder = LadderHandler(services, background, settings)
     staging = Staging(base.database, base.ledger, videos.lifecycle, spool)
     stills = StillsHandler(records, sources, low_priority, staging)
     poster = PosterHandler(records, sources, normal_priority, staging)

@@ -20,7 +20,7 @@ from streamtime.cli.output import (
     reporting,
 )
 from streamtime.formatting import duration_text
-from streamtime.transcoding.package.folder import (
+from streamtime.transcoding.hls_folder import (
     CHAPTERS,
     MASTER_PLAYLIST,
     POSTER,
@@ -28,11 +28,9 @@ from streamtime.transcoding.package.folder import (
     STORYBOARD,
     FolderCaptions,
     PackagedRendition,
-    PackagingProgress,
-    PackagingResult,
     create_hls_folder,
 )
-from streamtime.transcoding.package.packager import Packager
+from streamtime.transcoding.package import Packager, PackagingProgress, PackagingResult
 from streamtime.videos.renditions import RenditionKind
 
 LINE_INTERVAL_S = 1.0

@@ -1,33 +1,29 @@
-"""Run a worker's order: insert rows, create files, handle the worker's messages, and update the rows.
+"""Run a worker's order: keep the segment index of each rendition, and hand what is written to a sink.
 
-The rows describe only bytes that are on disk. What is made is decided by the jobs.
+A sink is the library (`library.py`) or an HLS folder (`package.py`). `passes.py` decides what is made.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
 
-from streamtime.database.transaction import Transaction
-from streamtime.hls.segment_index import GrowingIndex, SegmentIndex
-from streamtime.storage.objects.ledger import Ledger
-from streamtime.storage.spool import Spool, SpoolFile
-from streamtime.transcoding.encode_state import EncodeOutput, EncodeState
-from streamtime.transcoding.job_context import VideoRecords
-from streamtime.transcoding.plan import PlannedRendition, format_time
+import msgspec
+
+from streamtime.hls.segment_index import GrowingIndex, Segment, SegmentIndex
+from streamtime.storage.object_store import OpenedFile
+from streamtime.transcoding.plan import CompleteRendition, PlannedRendition, validated_index
 from streamtime.transcoding.subtitles import CueCollector, captions_from_cues
-from streamtime.transcoding.supervision import ActiveOrder, OrderMonitor, ProgressRange
-from streamtime.videos.captions import Captions
-from streamtime.videos.progress import GrowingRenditions
-from streamtime.videos.renditions import Rendition, RenditionFormat, RenditionKind, StartedRendition
-from streamtime.videos.video import Video, require_not_deleted
-from streamtime.workers.probe_result import SubtitleInfo
+from streamtime.transcoding.supervision import ProgressRange
+from streamtime.videos.captions import NewCaptions
+from streamtime.videos.renditions import NewRendition
+from streamtime.workers.probe_result import ProbeResult, SubtitleInfo
 from streamtime.workers.protocol import (
     CuesRead,
     OrderDone,
     OrderProgress,
     Package,
-    PackageMessage,
     PosterWritten,
     RenditionFinished,
     RenditionStarted,
@@ -36,329 +32,180 @@ from streamtime.workers.protocol import (
 from streamtime.workers.worker import Worker
 
 
-class OrderRecorder:
-    """Updates the rows of an order's renditions and poster. All methods raise `VideoNotFound` for a deleted video."""
+@dataclass(slots=True)
+class Output:
+    """A rendition that an order makes. Sinks add their files to it."""
 
-    def __init__(self, records: VideoRecords, growing: GrowingRenditions, ledger: Ledger) -> None:
-        self._records = records
-        self._growing = growing
-        self._ledger = ledger
-
-    async def begin(self, state: EncodeState, order: Package, planned: Sequence[PlannedRendition]) -> None:
-        """Insert rows for the outputs before any byte is written, and resume outputs with a checkpoint."""
-        video = state.video
-
-        async def body(tx: Transaction) -> None:
-            await require_not_deleted(tx, video.id)
-            for plan in planned:
-                state.outputs[plan.order.output] = await self._output(tx, state, plan)
-            if order.poster is not None:
-                state.poster_output = order.poster.output
-                state.poster_key = video.new_key(".jpg")
-                state.poster_object = await self._ledger.stage(
-                    tx, state.poster_key, kind="poster", owner_id=video.owner_id
-                )
-
-        await self._records.database.write(body)
-
-    async def checkpoint(self, state: EncodeState, segments: Sequence[tuple[EncodeOutput, SegmentIndex]]) -> None:
-        """Save the segments that are on disk; a later attempt resumes after them."""
-
-        async def body(tx: Transaction) -> None:
-            await require_not_deleted(tx, state.video.id)
-            await self._describe(tx, state)
-            for output, index in segments:
-                await self._records.renditions.checkpoint(tx, output.begun.id, index)
-
-        await self._records.database.write(body)
-
-    async def complete(self, state: EncodeState, output: EncodeOutput, index: SegmentIndex) -> None:
-        """Complete a rendition that is on disk."""
-
-        async def body(tx: Transaction) -> None:
-            await require_not_deleted(tx, state.video.id)
-            await self._describe(tx, state)
-            await self._records.renditions.complete(tx, output.begun, index)
-            await self._record_speed(tx, state, output, index)
-            await self._records.lifecycle.queue_finalize(tx, state.video, output.begun.object_id)
-            if output.new.kind is RenditionKind.VIDEO:
-                await self._records.lifecycle.queue_stills(tx, state.video)
-
-        await self._records.database.write(body)
-
-    async def playable(self, state: EncodeState) -> None:
-        """Mark the video as playable."""
-        growing = any(output.new.kind is RenditionKind.VIDEO and output.published for output in state.outputs.values())
-
-        async def body(tx: Transaction) -> None:
-            await self._describe(tx, state)
-            await self._records.lifecycle.mark_playable(tx, state.video, growing=growing)
-
-        await self._records.database.write(body)
-
-    async def poster(self, state: EncodeState, object_id: int, *, length_bytes: int) -> None:
-        """Set the poster, which is on disk."""
-
-        async def body(tx: Transaction) -> None:
-            await require_not_deleted(tx, state.video.id)
-            await self._ledger.complete(tx, object_id, length_bytes=length_bytes)
-            await self._records.lifecycle.set_poster(tx, state.video, object_id)
-            await self._records.lifecycle.queue_finalize(tx, state.video, object_id)
-
-        await self._records.database.write(body)
-
-    async def record_dropped_audio(self, state: EncodeState) -> None:
-        """Delete the rows of audio renditions without packets."""
-
-        async def body(tx: Transaction) -> None:
-            await require_not_deleted(tx, state.video.id)
-            await self._records.lifecycle.drop_growing(tx, state.video.id, only=state.dropped)
-            await self._records.lifecycle.add_timeline_entry(
-                tx, state.video, "sound_left_out", "An audio track is left out because it is empty."
-            )
-
-        await self._records.database.write(body)
-
-    async def clean_up(self, state: EncodeState) -> None:
-        """Delete incomplete renditions that the next attempt can't resume, and an incomplete poster."""
-
-        async def body(tx: Transaction) -> None:
-            if state.done is None:
-                # Only this order's: another job may be making other renditions of the same video.
-                await self._records.lifecycle.drop_growing(tx, state.video.id, only=state.unresumable())
-                await tx.bump_epoch()  # cached growing renditions are read from their rows again
-            if state.poster_object is not None:
-                await self._records.lifecycle.discard_staged(tx, state.poster_object)
-
-        await self._records.database.write(body)
-
-    async def _output(self, tx: Transaction, state: EncodeState, plan: PlannedRendition) -> EncodeOutput:
-        if plan.resumed is not None and plan.resumed.checkpoint is not None:
-            return await self._resume(tx, state, plan, plan.resumed, plan.resumed.checkpoint)
-        return EncodeOutput(
-            await self._records.renditions.begin(tx, state.video.id, state.video.owner_id, plan.new), plan.new
-        )
-
-    async def _resume(
-        self, tx: Transaction, state: EncodeState, plan: PlannedRendition, kept: Rendition, checkpoint: SegmentIndex
-    ) -> EncodeOutput:
-        output = EncodeOutput(StartedRendition(kept.id, kept.object_id, kept.attempt_id), plan.new)
-        output.index = GrowingIndex.after(checkpoint)
-        output.resumed_s = checkpoint.duration_ms / 1000
-        output.publish(checkpoint, self._growing)
-        at = format_time(checkpoint.duration_ms)
-        await self._records.lifecycle.add_timeline_entry(
-            tx, state.video, "resumed", f"{plan.new.name} resumed at {at}.", at_ms=checkpoint.duration_ms
-        )
-        return output
-
-    async def _describe(self, tx: Transaction, state: EncodeState) -> None:
-        for rendition_id, description in state.pending_formats:
-            await self._records.renditions.describe(tx, rendition_id, description)
-        tx.after_commit(state.pending_formats.clear)
-
-    async def _record_speed(
-        self, tx: Transaction, state: EncodeState, output: EncodeOutput, index: SegmentIndex
-    ) -> None:
-        paused_s = state.stage.paused_s if state.stage is not None else 0.0
-        elapsed_s = max(0.001, asyncio.get_running_loop().time() - state.started_s - paused_s)
-        speed = (index.duration_ms / 1000 - output.resumed_s) / elapsed_s
-        message = f"{output.new.name} was made in {elapsed_s:.1f} s, {speed:.1f} times as fast as it plays."
-        await self._records.lifecycle.add_timeline_entry(
-            tx,
-            state.video,
-            "made",
-            message,
-            name=output.new.name,
-            took_s=round(elapsed_s, 3),
-            speed=round(speed, 3),
-            average_bps=index.average_bps,
-        )
+    new: NewRendition
+    index: GrowingIndex | None = None
+    """All segments that the worker reported, and those of the checkpoint it resumed from."""
+    started: RenditionStarted | None = None
+    """Its format; None before the init segment is written, and if it was resumed."""
+    finished: bool = False
 
 
-class OrderRunner:
-    """Runs orders: the worker writes renditions and posters to spool files, and the rows follow."""
+class OrderSink(Protocol):
+    """Takes what a worker writes in one order. `number` is that of an output; its bytes are in the file already."""
 
-    def __init__(
-        self,
-        records: VideoRecords,
-        growing: GrowingRenditions,
-        ledger: Ledger,
-        monitor: OrderMonitor,
-        spool: Spool,
-        captions: Captions,
-    ) -> None:
-        self._records = records
-        self._growing = growing
-        self._recorder = OrderRecorder(records, growing, ledger)
-        self._monitor = monitor
-        self._spool = spool
-        self._captions = captions
+    @property
+    def outputs(self) -> Mapping[int, Output]:
+        """The renditions by output number."""
+        ...
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """The open files of the order by output number, the poster's last."""
+        ...
+
+    async def started(self, number: int) -> None:
+        """Take an init segment."""
+        ...
+
+    async def segment(self, number: int, segment: Segment) -> None:
+        """Take a media segment."""
+        ...
+
+    async def finished(self, number: int, index: SegmentIndex) -> None:
+        """Take a complete rendition with its final index."""
+        ...
+
+    async def poster(self, length_bytes: int) -> None:
+        """Take the poster."""
+        ...
+
+    async def captions(self, new: NewCaptions) -> None:
+        """Take a subtitle track, which may be without cues."""
+        ...
+
+    async def progress(self, message: OrderProgress) -> None:
+        """Take the progress of the order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """An order with its renditions, the part of the progress it covers, and the subtitle tracks it reads.
+
+    With `checkpoint_every_s` the library syncs growing renditions at that interval, publishes them up to the last
+    checkpoint only, and keeps them for the next attempt: published bytes never change. Without it, segments are
+    published immediately, and incomplete renditions are deleted.
+    """
+
+    order: Package
+    planned: Sequence[PlannedRendition]
+    progress_range: ProgressRange
+    subtitles: Sequence[SubtitleInfo] = ()
+    checkpoint_every_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a sink has of a source already. `renditions` are complete, and in the order they were made.
+
+    `duration_ms` is the best known duration. It is `measured` once the source was read to its end.
+    """
+
+    renditions: Sequence[CompleteRendition]
+    has_poster: bool
+    caption_streams: Collection[int]
+    duration_ms: int | None
+    measured: bool
+
+
+class Sink(Protocol):
+    """Stores the renditions of one source. All methods may raise what ends the work, such as `VideoNotFound`."""
+
+    def new_key(self, ending: str) -> str:
+        """Return a key for a new file with that extension."""
+        ...
+
+    async def open_source(self) -> OpenedFile:
+        """Open the source for reading."""
+        ...
+
+    async def probed(self, facts: ProbeResult) -> None:
+        """Take the probe result."""
+        ...
+
+    async def present(self) -> Present:
+        """Return what exists already."""
+        ...
+
+    async def resume(self, planned: Sequence[PlannedRendition]) -> Sequence[PlannedRendition]:
+        """Return the planned renditions, resumed where an earlier attempt left off; delete other incomplete ones."""
+        ...
+
+    async def restart(self, reason: str) -> None:
+        """Delete the incomplete renditions: a worker can't resume them."""
+        ...
 
     async def require_space(self, wanted_bytes: int) -> None:
-        """Check that an encode may write about `wanted_bytes`, before it starts. Raises `NoSpace`."""
-        await self._monitor.require_space(wanted_bytes)
+        """Check that about `wanted_bytes` may be written. Raises `NoSpace`."""
+        ...
 
-    async def run(
-        self,
-        video: Video,
-        worker: Worker,
-        order: Package,
-        planned: Sequence[PlannedRendition],
-        progress_range: ProgressRange,
-        subtitles: Sequence[SubtitleInfo] = (),
-        *,
-        checkpoint_every_s: float | None = None,
-    ) -> OrderDone:
-        """Run `order`. `planned` are its renditions, `subtitles` the tracks of its captions.
+    def order(self, worker: Worker, planned_order: PlannedOrder) -> AbstractAsyncContextManager[OrderSink]:
+        """Open the outputs of an order. Incomplete renditions are deleted at the end, or kept to be resumed."""
+        ...
 
-        Renditions that are complete stay even if the order fails later.
+    async def record_end(self, done: OrderDone) -> None:
+        """Record what only reading the whole source tells: its duration, and where it is truncated."""
+        ...
 
-        With `checkpoint_every_s`, growing renditions are synced at that interval, are published up to the last
-        checkpoint only, and stay for the next attempt: published bytes never change. Without it, segments are published
-        immediately, and incomplete renditions are deleted.
+    async def note(self, event: str, message: str, **detail: object) -> None:
+        """Record something that the owner should know."""
+        ...
 
-        Raises:
-            WorkerFailed: the worker failed.
-            NotFound: the video was deleted meanwhile.
-        """
-        now_s = asyncio.get_running_loop().time()
-        state = EncodeState(video, checkpoint_every_s, now_s, CueCollector(subtitles), playable=video.playable)
-        await self._recorder.begin(state, order, planned)
-        try:
-            async with self._monitor.monitor(video, worker, order, progress_range) as active_order:
-                state.stage = active_order
-                await self._execute(state, worker, order, active_order)
-                await self._drop_empty_audio(state)
-            await self._records.database.write(lambda tx: self._monitor.record_pause(tx, active_order))
-        finally:
-            if state.done is None or state.poster_object is not None:
-                await self._recorder.clean_up(state)
-            for output in state.outputs.values():
-                self._growing.remove(output.begun.id)
-        return state.done or OrderDone(duration_ms=0)
 
-    async def _execute(self, state: EncodeState, worker: Worker, order: Package, active_order: ActiveOrder) -> None:
-        async with AsyncExitStack() as stack:
-            files = [
-                await stack.enter_async_context(await self._open(state.outputs[number]))
-                for number in sorted(state.outputs)
-            ]
-            if state.poster_output is not None:
-                files.append(await stack.enter_async_context(await self._spool.create(state.poster_key)))
-            await self._handle_messages(state, active_order, worker.package(order, [file.fd for file in files]))
+async def run_order(sink: Sink, worker: Worker, planned_order: PlannedOrder) -> OrderDone:
+    """Run an order. Renditions that are complete stay even if the order fails later.
 
-    async def _drop_empty_audio(self, state: EncodeState) -> None:
-        """Drop audio renditions without packets: the video plays without them."""
-        if state.drop_empty_audio():
-            await self._recorder.record_dropped_audio(state)
-            await self._mark_playable(state)
-
-    async def _open(self, output: EncodeOutput) -> SpoolFile:
-        """Open the output's file: a new one, or an earlier one truncated to its checkpoint."""
-        if output.index is None:
-            output.file = await self._spool.create(output.new.spool_key)
-            return output.file
-        output.file = await self._spool.open(output.new.spool_key)
-        await output.file.truncate(output.index.snapshot().bytes_total)
-        return output.file
-
-    async def _handle_messages(
-        self, state: EncodeState, active_order: ActiveOrder, messages: AsyncIterator[PackageMessage]
-    ) -> None:
-        async for message in messages:
+    Raises:
+        WorkerFailed: the worker failed, or a rendition does not play.
+    """
+    done = OrderDone(duration_ms=0)
+    cues = CueCollector(planned_order.subtitles)
+    async with sink.order(worker, planned_order) as running:
+        async for message in worker.package(planned_order.order, running.descriptors):
             match message:
                 case RenditionStarted():
-                    await self._started(state, message)
+                    await _started(running, message)
                 case SegmentWritten():
-                    await self._segment(state, message)
+                    segment = _index(running, message.output).append_next(
+                        length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
+                    )
+                    await running.segment(message.output, segment)
                 case RenditionFinished():
-                    await self._finished(state, message)
+                    await _finished(running, message)
                 case PosterWritten():
-                    await self._poster(state, message)
+                    await running.poster(message.bytes_total)
                 case CuesRead():
-                    await self._cues(state, message)
+                    if track := cues.add(message):
+                        await running.captions(await asyncio.to_thread(captions_from_cues, *track))
                 case OrderProgress():
-                    self._monitor.report_progress(active_order, message)
-                    await self._checkpoint_if_due(state)
+                    await running.progress(message)
                 case OrderDone():
-                    state.done = message
+                    done = message
+    return done
 
-    async def _started(self, state: EncodeState, message: RenditionStarted) -> None:
-        output = state.outputs[message.output]
-        if output.index is not None:
-            return  # resumed: the format is known
-        output.index = GrowingIndex(message.timescale, message.init_length)
-        description = RenditionFormat(
-            codecs=message.codecs,
-            width=message.width or None,
-            height=message.height or None,
-            frame_rate=float(message.fps) or None,
-            channels=message.channels or None,
-        )
-        state.describe(output.begun.id, description)
 
-    async def _segment(self, state: EncodeState, message: SegmentWritten) -> None:
-        output = state.outputs[message.output]
-        if output.index is None:
-            raise RuntimeError("A worker reported a segment before its rendition.")
-        output.index.append_next(
-            length=message.length, duration=message.duration, keyframe_length=message.keyframe_length
-        )
-        if state.checkpoint_every_s is None:
-            output.publish(output.index.snapshot(), self._growing)
-            await self._mark_playable(state)
-        else:
-            await self._checkpoint_if_due(state)
+async def _started(running: OrderSink, message: RenditionStarted) -> None:
+    output = running.outputs[message.output]
+    if output.index is None:  # else it was resumed: the format is known
+        output.index, output.started = GrowingIndex(message.timescale, message.init_length), message
+        await running.started(message.output)
 
-    async def _checkpoint_if_due(self, state: EncodeState) -> None:
-        clock = asyncio.get_running_loop().time
-        if state.checkpoint_every_s is None or (clock() < state.checkpoint_due_s and not state.has_enough_written):
-            return
-        if await self._checkpoint(state):
-            state.checkpoint_due_s = clock() + state.checkpoint_every_s
 
-    async def _checkpoint(self, state: EncodeState) -> bool:
-        """Sync new segments, save their index, then publish them. False if there are none."""
-        unpublished = state.unpublished()
-        if not unpublished:
-            return False
-        for output, _index in unpublished:
-            await output.sync()
-        await self._recorder.checkpoint(state, unpublished)
-        for output, index in unpublished:
-            output.publish(index, self._growing)
-        await self._mark_playable(state)
-        return True
+async def _finished(running: OrderSink, message: RenditionFinished) -> None:
+    output = running.outputs[message.output]
+    index = validated_index(output.new, _index(running, message.output).snapshot(), message.bytes_total)
+    output.finished = True
+    if message.fps and output.started is not None:
+        output.started = msgspec.structs.replace(output.started, fps_num=message.fps_num, fps_den=message.fps_den)
+    await running.finished(message.output, index)
 
-    async def _finished(self, state: EncodeState, message: RenditionFinished) -> None:
-        output = state.outputs[message.output]
-        index = output.finish(message.bytes_total)
-        if message.fps and (known := state.formats.get(output.begun.id)):
-            state.describe(output.begun.id, replace(known, frame_rate=float(message.fps)))
-        if state.checkpoint_every_s is None:
-            await self._mark_playable(state)  # before the sync: without checkpoints a crash starts over anyway
-        await self._spool.sync(output.new.spool_key)
-        await self._recorder.complete(state, output, index)
-        await self._mark_playable(state)
 
-    async def _poster(self, state: EncodeState, message: PosterWritten) -> None:
-        object_id = state.poster_object
-        if object_id is None:
-            return
-        await self._spool.sync(state.poster_key)
-        await self._recorder.poster(state, object_id, length_bytes=message.bytes_total)
-        state.poster_object = None
-
-    async def _cues(self, state: EncodeState, message: CuesRead) -> None:
-        track = state.cues.add(message)
-        if track is None:
-            return
-        new = await asyncio.to_thread(captions_from_cues, *track)
-        if new.content.cues:
-            await self._records.database.write(lambda tx: self._captions.add(tx, state.video, new))
-
-    async def _mark_playable(self, state: EncodeState) -> None:
-        if not state.playable and state.has_enough_published:
-            state.playable = True
-            await self._recorder.playable(state)
+def _index(running: OrderSink, number: int) -> GrowingIndex:
+    index = running.outputs[number].index
+    if index is None:
+        raise RuntimeError("A worker reported a segment before its rendition.")
+    return index

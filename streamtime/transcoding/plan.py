@@ -3,7 +3,7 @@
 All functions are pure; they depend on the probe result, the settings and the existing renditions.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -31,7 +31,7 @@ from streamtime.videos.renditions import AudioTrack, NewRendition, Rendition, Re
 from streamtime.videos.video import Video
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.probe_result import AudioInfo, ProbeResult
-from streamtime.workers.protocol import CopyVideo, EncodeVideo, Package, PackageAudio, Resume
+from streamtime.workers.protocol import CopyVideo, EncodeVideo, PackageAudio
 
 
 def source_of(facts: ProbeResult) -> SourceSize:
@@ -83,9 +83,6 @@ ENCODE_TARGET_S = TARGET_DURATION_S + 1
 """Cuts are requested every four seconds and made at the next frame."""
 
 AUDIO_CEILING_BPS = 192_000
-
-LEAD_IN_SEGMENTS = 2
-"""Segments before the resume point that a worker decodes: each has at least one frame, and decode times lead by two."""
 
 MAX_EXTRA_AUDIOS = 31
 """Each needs an output, a thread and a few megabytes in the worker."""
@@ -140,28 +137,6 @@ def validated_index(new: NewRendition, index: SegmentIndex | None, bytes_total: 
     raise WorkerFailed(code, "It cannot be used as it is: its parts do not play.", retryable=False)
 
 
-def resume_planned(plan: PlannedRendition, left: Sequence[Rendition]) -> PlannedRendition:
-    """Return the plan resumed at the last checkpoint of the same rendition in `left`, or else unchanged."""
-    new, order = plan.new, plan.order
-    for rendition in left:
-        index = rendition.checkpoint
-        if isinstance(order, CopyVideo) or index is None or not index.segments:
-            continue
-        same = (rendition.kind, rendition.origin, rendition.name) == (new.kind, new.origin, new.name)
-        if same and rendition.target_duration_s == new.target_duration_s:
-            resume = Resume(
-                segments=len(index.segments),
-                init_length=index.init_length,
-                bytes_total=index.bytes_total,
-                starts=sum(segment.duration for segment in index.segments),
-                lead_in=sum(segment.duration for segment in index.segments[:-LEAD_IN_SEGMENTS]),
-                timescale=index.timescale,
-            )
-            new = replace(new, spool_key=rendition.key)
-            return PlannedRendition(new, msgspec.structs.replace(order, resume=resume), rendition)
-    return plan
-
-
 def copied_name(facts: ProbeResult) -> str:
     """Return the name of a copied video rendition, by its short side like the encoded ones."""
     return f"{min(facts.video.width, facts.video.height)}p"
@@ -211,6 +186,31 @@ def audio_name(track: AudioInfo) -> str:
     return f"audio-{track.stream}"
 
 
+def copies_video(facts: ProbeResult, copies: Container[RenditionKind]) -> bool:
+    """Return whether the video can be copied; `copies` are the kinds that may be."""
+    return facts.video.copyable and RenditionKind.VIDEO in copies
+
+
+def plan_missing(
+    facts: ProbeResult,
+    complete: Sequence["CompleteRendition"],
+    copies: Container[RenditionKind],
+    new_key: Callable[[str], str],
+) -> list[PlannedRendition]:
+    """Plan the copies that are missing in `complete`; none if the video must be encoded, which makes the audio too."""
+    if not copies_video(facts, copies):
+        return []
+    planned: list[PlannedRendition] = []
+    if not any(one.kind is RenditionKind.VIDEO for one in complete):
+        planned.append(plan_copy(facts, new_key(".mp4"), 0))
+    track = default_audio(facts)
+    if track is not None and audio_name(track) not in {one.name for one in complete}:
+        longest_s = longest_segment_s(facts, copied=True)
+        may_copy = RenditionKind.AUDIO in copies
+        planned.append(plan_audio(track, new_key(".mp4"), len(planned), may_copy=may_copy, longest_s=longest_s))
+    return planned
+
+
 def plan_rung(rung: PlannedRung, key: str, output: int, *, longest_s: int) -> PlannedRendition:
     """Plan an encoded rung. `longest_s` is its target duration."""
     new = NewRendition(
@@ -255,24 +255,6 @@ def grid_for(copied: SegmentIndex | None) -> Grid:
     return Grid.of_copy(copied) if copied else Grid.regular()
 
 
-def encode_order(
-    facts: ProbeResult, planned: Sequence[PlannedRendition], grid: Grid, *, measured: bool = False
-) -> Package:
-    """Return the order to encode video and audio in one pass.
-
-    `measured` says that the duration in `facts` was measured by reading the source to its end.
-    """
-    return Package(
-        origin_us=facts.origin_us,
-        video_stream=facts.video.stream,
-        encodes=tuple(plan.order for plan in planned if isinstance(plan.order, EncodeVideo)),
-        audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
-        grid=grid,
-        duration_ms=facts.duration_ms,
-        measured=measured,
-    )
-
-
 def stage_label(names: Iterable[str]) -> str:
     """Return the stage text shown while these renditions are made."""
     return " ".join(["Preparing", ", ".join(names)]).rstrip()
@@ -298,16 +280,6 @@ def plan_extra_audios(
         plan_audio(track, new_key(".mp4"), output, may_copy=may_copy, longest_s=longest_s, default=False)
         for output, track in enumerate(missing)
     ]
-
-
-def audio_order(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> Package:
-    """Return the order to make audio tracks only."""
-    return Package(
-        origin_us=facts.origin_us,
-        video_stream=facts.video.stream,
-        audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
-        duration_ms=facts.duration_ms,
-    )
 
 
 def rungs_for(facts: ProbeResult, rungs: tuple[Rung, ...], *, copied: bool) -> tuple[PlannedRung, ...]:

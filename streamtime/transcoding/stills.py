@@ -3,7 +3,7 @@
 Each makes all of its files or none. A video without stills is still playable: a failure does not fail the video.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.spool import Spool
 from streamtime.transcoding.job_context import VideoRecords
 from streamtime.transcoding.outcome import translate_failures
+from streamtime.transcoding.plan import facts_of
 from streamtime.transcoding.source import Sources
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillsFacts
 from streamtime.videos.video import Video, VideoNotFound, VideoState, require_not_deleted, video_id_of
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.protocol import (
     MakePoster,
     MakePreview,
@@ -157,6 +157,19 @@ def byte_ranges(order: MakeStills) -> list[tuple[int, int]]:
     return [(0, order.init_length), *((pick.offset, pick.length) for pick in picked)]
 
 
+async def write_stills(
+    launcher: WorkerLauncher, descriptor: int, order: MakeStills, outputs: Sequence[int]
+) -> dict[int, StillWritten | PosterWritten]:
+    """Make the images of an order in a new worker, from a rendition. Returns what was written, by output number.
+
+    Raises:
+        WorkerFailed: the worker failed.
+    """
+    async with launcher.launch(descriptor) as worker:
+        messages = [message async for message in worker.stills(order, outputs)]
+    return {one.output: one for one in messages if isinstance(one, StillWritten | PosterWritten)}
+
+
 UNFINISHED_STATES = frozenset({VideoState.QUEUED, VideoState.PROCESSING})
 """States in which more video renditions may be made."""
 
@@ -214,20 +227,21 @@ class StillsHandler(_StillsWorkHandler):
         specs = [FileSpec(StillKind.SHEET, ".jpg")] * plan.board.sheets + [FileSpec(StillKind.PREVIEW, ".mp4")]
         async with self._staging.stage(video, specs) as files:
             order = plan.order()
-            written: dict[int, StillWritten] = {}
             try:
                 source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
             except NotFound as error:
                 raise AttemptFailed("The rendition is gone.", code="no_picture", retryable=True) from error
-            async with self._launcher.launch(source.descriptor) as worker:
-                async for message in worker.stills(order, [file.fd for file in files]):
-                    if isinstance(message, StillWritten):
-                        written[message.output] = message
+            written = await write_stills(self._launcher, source.descriptor, order, [file.fd for file in files])
             await self._staging.sync(files)
             await self._records.database.write(lambda tx: self._commit(tx, video, plan, files, written))
 
     async def _commit(
-        self, tx: Transaction, video: Video, plan: StillsPlan, files: list[StagedFile], written: dict[int, StillWritten]
+        self,
+        tx: Transaction,
+        video: Video,
+        plan: StillsPlan,
+        files: list[StagedFile],
+        written: Mapping[int, StillWritten | PosterWritten],
     ) -> None:
         facts = StillsFacts(plan.board, plan.duration_ms)
         ids = [file.object_id for file in files]
@@ -290,9 +304,7 @@ class PosterHandler(_StillsWorkHandler):
         return written
 
     async def _from_original(self, video: Video, at_ms: int, file: StagedFile) -> PosterWritten | None:
-        if video.source_facts is None:
-            raise AttemptFailed("The file has not been examined yet.", code="not_probed", retryable=False)
-        facts = msgspec.msgpack.decode(video.source_facts, type=ProbeResult)
+        facts = facts_of(video)
         order = Package(
             origin_us=facts.origin_us,
             video_stream=facts.video.stream,
@@ -318,9 +330,8 @@ class PosterHandler(_StillsWorkHandler):
             source = await self._sources.open_object(rendition.object_id, ranges=byte_ranges(order))
         except NotFound as error:
             raise AttemptFailed("The rendition is gone.", code="no_picture", retryable=True) from error
-        async with self._launcher.launch(source.descriptor) as worker:
-            messages = [message async for message in worker.stills(order, [file.fd])]
-        return next((message for message in messages if isinstance(message, PosterWritten)), None)
+        written = (await write_stills(self._launcher, source.descriptor, order, [file.fd])).get(0)
+        return written if isinstance(written, PosterWritten) else None
 
 
 def largest_video_rendition(renditions: list[Rendition]) -> Rendition | None:

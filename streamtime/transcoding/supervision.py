@@ -32,8 +32,8 @@ FIRST_RUNG_FRACTION = 0.3
 class ProgressRange:
     """The part of a video's total progress that an order covers, from `start` to `end`. The fractions are estimates.
 
-    With `can_pause` it pauses for quiet hours and viewers. Orders that make a video playable pause only if the disk is
-    full.
+    An empty `stage` stands for the names of the order's renditions. With `can_pause` it pauses for quiet hours and
+    viewers. Orders that make a video playable pause only if the disk is full.
     """
 
     stage: str
@@ -41,10 +41,11 @@ class ProgressRange:
     end: float
     can_pause: bool = False
 
-    def subrange(self, number: int, count: int, stage: str, *, can_pause: bool) -> "ProgressRange":
+    def subrange(self, number: int, count: int, stage: str) -> "ProgressRange":
         """Return the part of order `number` of `count` consecutive orders."""
         step = (self.end - self.start) / count
-        return ProgressRange(stage, self.start + step * number, self.start + step * (number + 1), can_pause)
+        end = self.end if number + 1 == count else self.start + step * (number + 1)
+        return ProgressRange(stage, self.start + step * number, end, self.can_pause)
 
 
 WINDOW_S = 30.0

@@ -14,7 +14,8 @@ import m3u8
 
 from streamtime.app.jobs import packager
 from streamtime.config.load import load
-from streamtime.transcoding.package.folder import MASTER_PLAYLIST, POSTER, PackagingResult, create_hls_folder
+from streamtime.transcoding.hls_folder import MASTER_PLAYLIST, POSTER, create_hls_folder
+from streamtime.transcoding.package import PackagingResult
 from streamtime.workers.failure import WorkerFailed
 from tests.hls.checker import check
 from tests.hls.file_sources import FileSource, Missing, file_source

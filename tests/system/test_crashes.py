@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from streamtime.transcoding.encode import CHECKPOINT_EVERY_S
+from streamtime.transcoding.passes import CHECKPOINT_EVERY_S
 from tests.clips import make_clip
 from tests.people import Person
 from tests.server import Server, is_alive, wait_until

@@ -1,4 +1,4 @@
-"""The HLS folder that `streamtime package` writes, its multivariant playlist, and the result of packaging.
+"""The HLS folder that `streamtime package` writes, and its multivariant playlist.
 
     master.m3u8                  the multivariant playlist, written last
     poster.jpg, preview.mp4      the poster; a short silent clip
@@ -14,7 +14,7 @@ Files are written to `.making` and moved into place when all are complete.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,7 @@ class RenditionFiles:
         folder.mkdir()
         self._folder = folder
         self._growing_file = folder / "whole.mp4"
+        self._segments = 0
         self.fd = os.open(self._growing_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def cut(self, name: str, offset: int, length: int) -> None:
@@ -71,23 +72,25 @@ class RenditionFiles:
                 offset += len(chunk)
                 length -= len(chunk)
 
+    def cut_segment(self, offset: int, length: int) -> None:
+        """Copy the next media segment."""
+        self.cut(f"{self._segments}.m4s", offset, length)
+        self._segments += 1
+
     def finish(self, playlists: Mapping[str, str]) -> None:
         """Write the playlists, by file name, and delete the worker's file."""
         for name, text in playlists.items():
             (self._folder / name).write_text(text, encoding="utf-8")
-        self.close()
+        os.close(self.fd)
+        self.fd = -1
         self._growing_file.unlink()
 
-    def close(self) -> None:
-        """Close the worker's file."""
+    def discard_unfinished(self) -> None:
+        """Delete all files of the rendition unless it is finished."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
-
-    def discard(self) -> None:
-        """Delete all files of the rendition."""
-        self.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class HlsFolder:
@@ -183,22 +186,6 @@ def _translate_os_errors(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class PackagingProgress:
-    """Progress of packaging: the stage as text, and `fraction` of all work from 0 to 1.
-
-    `speed` is in seconds of video per second, `remaining_s` the remaining time; both may be unknown.
-    """
-
-    stage: str
-    fraction: float
-    speed: float | None = None
-    remaining_s: float | None = None
-
-
-PackagingCallback = Callable[[PackagingProgress], None]
-
-
-@dataclass(frozen=True, slots=True)
 class PackagedRendition:
     """A complete rendition."""
 
@@ -230,23 +217,6 @@ class FolderCaptions:
     def text_uri(self) -> str:
         """Its WebVTT file, relative to the multivariant playlist."""
         return f"captions/{self.name}.vtt"
-
-
-@dataclass(frozen=True, slots=True)
-class PackagingResult:
-    """The result of packaging. `damaged_after_ms` is set if the source is truncated; `notes` say what was left out.
-
-    `has_stills` says whether there are a storyboard and a preview.
-    """
-
-    renditions: tuple[PackagedRendition, ...]
-    captions: tuple[FolderCaptions, ...]
-    chapters: int
-    has_poster: bool
-    has_stills: bool
-    duration_ms: int
-    damaged_after_ms: int | None
-    notes: tuple[str, ...]
 
 
 def sort_renditions(made: Sequence[PackagedRendition]) -> tuple[PackagedRendition, ...]:
