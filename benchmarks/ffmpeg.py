@@ -7,7 +7,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from streamtime.hls.ladder import PlannedRung
-from streamtime.media import x264
+from streamtime.media import rung_encoder
 
 FRAGMENTS = "frag_keyframe+delay_moov+default_base_moof+frag_discont+skip_trailer"
 CODECS = {
@@ -70,7 +70,7 @@ def per_rung(source: Path, plan: Sequence[PlannedRung], directory: Path) -> list
 def encoder(rung: PlannedRung) -> list[str]:
     """The settings of our own encoder, as FFmpeg's command line has them."""
     arguments = ["-c:v", "libx264", "-r", str(rung.fps)]
-    for name, value in x264.options(rung).items():
+    for name, value in rung_encoder.x264_options(rung).items():
         arguments += [f"-{name}:v", value]
     return [*arguments, "-force_key_frames", "expr:gte(t,n_forced*4)", "-pix_fmt", "yuv420p"]
 

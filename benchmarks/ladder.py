@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.ffmpeg import ffmpeg, one_command, per_rung, prepared
 from benchmarks.timing import Took, rounds
 from streamtime.hls.ladder import PlannedRung, plan_ladder
-from streamtime.media import x264
+from streamtime.media import rung_encoder
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.protocol import CopyVideo, EncodeVideo, Package, PackageAudio
@@ -40,8 +40,8 @@ def main() -> int:
         print(f"source: {options.source.name if options.source else 'a moving pattern with grain'}, "
               f"{facts.video.codec} {facts.video.width}x{facts.video.height}, {options.seconds} s; rungs: "
               + ", ".join(rung.name for rung in plan))  # fmt: skip
-        print(f"{x264.PRESET}, {x264.PARAMETERS}; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, "
-              f"{options.rounds} rounds, medians")  # fmt: skip
+        print(f"{rung_encoder.PRESET}, {rung_encoder.PARAMETERS}; {os.cpu_count()} cores, "
+              f"load {os.getloadavg()[0]:.1f}, {options.rounds} rounds, medians")  # fmt: skip
         one, each = one_command(source, plan, directory), per_rung(source, plan, directory)
         runs: dict[str, Callable[[], None]] = {
             "streamtime": lambda: asyncio.run(ours(source, plan, directory, copied=options.copied)),

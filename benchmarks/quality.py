@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.ffmpeg import ffmpeg
 from benchmarks.timing import rounds
-from streamtime.media import x264
+from streamtime.media import rung_encoder
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PEER = "veryfast"
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=720)
     parser.add_argument("--rounds", type=int, default=5, help="in which CPU time is measured")
     parser.add_argument("--maxrate", default="3000k", help="the ceiling, for all")
-    own = f"{x264.PRESET} {x264.TUNING.replace(':', ' ')}".strip()
+    own = f"{rung_encoder.PRESET} {rung_encoder.TUNING.replace(':', ' ')}".strip()
     parser.add_argument("--settings", action="append", help="a preset and x264 parameters to try, instead of ours")
     options = parser.parse_args()
     options.settings = options.settings or [own]

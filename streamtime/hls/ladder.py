@@ -262,7 +262,7 @@ SOURCE_FRAMES = 13
 """Source frames in memory: decoder references, decoder threads, the first queue."""
 
 LOOKAHEAD_FRAMES = 10
-"""Frames of encoder lookahead (x264's `rc-lookahead` at the preset of `media/x264.py`)."""
+"""Frames of encoder lookahead (x264's `rc-lookahead` at the preset of `media/rung_encoder.py`)."""
 
 RUNG_FRAMES = 39
 """Frames of a rung besides the lookahead: queue, references with their half-pel planes, encoder threads."""

@@ -1,29 +1,31 @@
-"""Encodes all rungs in one decode: a cascade of threads, each with a scaler and an encoder.
+"""Encodes all rungs in one decode: a cascade of threads, each with a scaler and an encoder (`rung_encoder.py`).
 
 Each rung scales the frame of the next larger one and passes its own on before it encodes, so that all encode in
-parallel. The first rung also normalizes frames and decides, for all rungs, which are keyframes.
+parallel. A thread before the first rung normalizes frames and decides, for all rungs, which are keyframes.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
-from av.video.frame import PictureType, VideoFrame
+import av.error
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamtime.hls.segment_index import Grid
-from streamtime.media import x264
+from streamtime.media import order_errors
 from streamtime.media.channel import Reporter
-from streamtime.media.normalize import FrameNormalizer, Scaler
+from streamtime.media.normalize import FrameNormalizer
 from streamtime.media.pipeline_threads import PipelineStage, ThreadPipeline
-from streamtime.media.rendition_writer import OutputTarget, RenditionWriter
-from streamtime.media.resume import ResumedDecodeTimes, check_first, exact_ticks
-from streamtime.media.video_stream import Orientation
-from streamtime.workers.protocol import EncodeVideo, RenditionStarted
+from streamtime.media.rendition_writer import OutputTarget
+from streamtime.media.resume import check_first, exact_ticks
+from streamtime.media.rung_encoder import QUEUE_FRAMES, LadderFrame, RungEncoder, RungSource, time_base
+from streamtime.media.source import AnyPacket
+from streamtime.media.timestamps import FrameTimestamps
+from streamtime.media.video_stream import MAX_PACKETS, Orientation
+from streamtime.workers.protocol import EncodeVideo
 
-_QUEUE_FRAMES = 4
 _LONG_STILL_S = 1
 _MIN_HELD_S = Fraction(1, 50)
 """A first frame that is late by no more than this is late because of rounding."""
@@ -33,15 +35,6 @@ MAX_GAP_S = 3600
 
 _NEVER, _MICRO = 1 << 62, 1_000_000
 _LARGEST_THREADS, _OTHER_THREADS = 2, 1
-
-
-class LadderFrame(NamedTuple):
-    """One upright frame on its way down the cascade. Only the rung that made `frame` may change it."""
-
-    frame: VideoFrame
-    pts: int
-    duration: int
-    key: bool
 
 
 @dataclass(frozen=True)
@@ -169,118 +162,6 @@ class FrameClock:
         return _NEVER if cut_s is None else math.ceil(cut_s / self._tick)
 
 
-class FrameRateLimiter:
-    """Drops frames for rungs with a lower frame rate than the source; keyframes are always kept."""
-
-    def __init__(self, fps: Fraction, source_fps: Fraction, tick: Fraction) -> None:
-        self._step = None if fps >= source_fps else 1 / (fps * tick)
-        self._due = Fraction(0)
-
-    def accepts(self, item: LadderFrame) -> bool:
-        """Return whether to encode this frame."""
-        if self._step is None:
-            return True
-        # Half a source frame of tolerance, for rounded timestamps.
-        if not item.key and item.pts < self._due - self._step / 8:
-            return False
-        self._due = (self._due if not item.key else item.pts) + self._step
-        if self._due < item.pts:
-            self._due = item.pts + self._step
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class RungSource:
-    """The frames that the rungs get: their tick, how many a second, and whether the encoder may reorder them."""
-
-    tick: Fraction
-    fps: Fraction
-    reorders: bool
-
-
-class RungEncoder:
-    """One rung: scales the frame of the rung above, passes it on, encodes and writes it."""
-
-    def __init__(
-        self,
-        pipeline: ThreadPipeline,
-        order: EncodeVideo,
-        target: OutputTarget,
-        source: RungSource,
-        *,
-        threads: int,
-        below: "RungEncoder | None",
-    ) -> None:
-        rung, tick, source_fps, reorders = order.rung, source.tick, source.fps, source.reorders
-        self._below = below
-        self._start = exact_ticks(order.resume.starts_s, tick) if order.resume else 0
-        self._scaler = Scaler(rung.width, rung.height)
-        self._rate_limiter = FrameRateLimiter(rung.fps, source_fps, tick)
-        self._tick = tick
-        self._least_duration = round(1 / (rung.fps * tick)) if rung.fps < source_fps else 0
-        self._last = self.ends = 0  # start of the last encoded frame, and end of the source's last frame
-        self._tagged = False
-        self._streams: list[VideoStream] = []
-        self._writer = RenditionWriter(
-            target,
-            lambda container: self._keep_stream(
-                x264.make_stream(container, rung, tick, threads=threads, reorders=reorders)
-            ),
-            fragment_options={},
-            describe=lambda codecs, init_length, timescale: _describe(order, codecs, init_length, timescale),
-            resume=order.resume,
-        )
-        self._stream = self._streams[0]
-        self._resumed_dts = ResumedDecodeTimes(x264.MAX_REORDERED if reorders else 0) if order.resume else None
-        self.stage: PipelineStage[LadderFrame] = PipelineStage(
-            pipeline, f"rung {rung.name}", self.take, self.finish, depth=_QUEUE_FRAMES
-        )
-
-    @property
-    def end_s(self) -> float:
-        """End of the rung, in seconds."""
-        return self._writer.end_s
-
-    def take(self, item: LadderFrame) -> None:
-        """Encode one frame and pass it on."""
-        if not self._rate_limiter.accepts(item):
-            return
-        self._last = item.pts
-        frame = self._scaler(item.frame)
-        frame.pts, frame.time_base = item.pts, self._tick
-        frame.duration = max(item.duration, self._least_duration)
-        frame.pict_type = PictureType.I if item.key else PictureType.NONE
-        if self._below is not None:
-            self._below.stage.put(LadderFrame(frame, item.pts, item.duration, item.key))
-        if self._resumed_dts is not None:
-            if item.pts < self._start:
-                self._resumed_dts.add_skipped(item.pts)
-                return
-            self._resumed_dts.add_encoded(item.pts)
-        self._encode(frame)
-
-    def finish(self) -> None:
-        """Drain the encoder and close the output."""
-        if self._below is not None:
-            self._below.stage.close()
-        if self._tagged:
-            self._encode(None)
-        self._writer.finish(last_duration=max(1, self.ends - self._last))
-
-    def _keep_stream(self, stream: VideoStream) -> VideoStream:
-        self._streams.append(stream)
-        return stream
-
-    def _encode(self, frame: VideoFrame | None) -> None:
-        if not self._tagged and frame is not None:
-            x264.tag_colours(self._stream)
-            self._tagged = True
-        for packet in self._stream.encode(frame):
-            if self._resumed_dts is not None:
-                packet.dts = self._resumed_dts.next()
-            self._writer.mux(packet)
-
-
 class LadderEncoder:
     """The cascade of all rungs: decoded frames in, renditions out."""
 
@@ -293,7 +174,7 @@ class LadderEncoder:
         reporter: Reporter,
         timing: LadderTiming,
     ) -> None:
-        tick, source_fps = x264.time_base(source.tick), source.fps
+        tick, source_fps = time_base(source.tick), source.fps
         self._default_duration = max(1, round(1 / (source_fps * tick)))
         self._clock = FrameClock(timing, tick, default_duration=self._default_duration, own_tick=tick == source.tick)
         self._last_frame: VideoFrame | None = None
@@ -308,7 +189,7 @@ class LadderEncoder:
         top = largest_first[0].rung
         self._normalizer = FrameNormalizer(top.width, top.height, source.orientation, interlaced=source.interlaced)
         self._stage: PipelineStage[VideoFrame] = PipelineStage(
-            pipeline, "normalize", self._take, self._finish, depth=_QUEUE_FRAMES
+            pipeline, "normalize", self._take, self._finish, depth=QUEUE_FRAMES
         )
 
     @property
@@ -382,6 +263,37 @@ def _cascade(
     return rungs
 
 
-def _describe(order: EncodeVideo, codecs: str, init_length: int, timescale: int) -> RenditionStarted:
-    r = order.rung
-    return RenditionStarted(order.output, codecs, init_length, timescale, r.width, r.height, r.fps_num, r.fps_den)
+_MAX_BAD_PACKETS = 200
+
+
+class VideoDecoder:
+    """Decodes frames and passes them to the ladder; single damaged packets are skipped."""
+
+    def __init__(self, stream: VideoStream, ladder: LadderEncoder, times: FrameTimestamps) -> None:
+        self._stream = stream
+        self._times = times
+        self._ladder = ladder
+        self._bad_in_a_row = 0
+        self._has_decoded = False
+        """Whether a frame was decoded; packets before the first keyframe may all be undecodable."""
+
+    def take(self, packet: AnyPacket | None) -> None:
+        """Decode one packet; None drains the decoder."""
+        try:
+            frames = self._stream.decode(packet)
+        except av.error.FFmpegError:
+            self._bad_in_a_row += 1
+            if self._bad_in_a_row > (_MAX_BAD_PACKETS if self._has_decoded else MAX_PACKETS):
+                raise order_errors.damaged(round(self._ladder.end_s * 1000)) from None
+            return
+        for frame in frames:
+            self._bad_in_a_row, self._has_decoded = 0, True
+            if frame.time_base is None:
+                # Frames drained at the end have no packet to take the time base from.
+                frame.time_base = self._stream.time_base
+            self._ladder.put(self._times.put(frame))
+
+    def finish(self) -> None:
+        """Drain the decoder and close the ladder."""
+        self.take(None)
+        self._ladder.close()

@@ -22,7 +22,7 @@ from streamtime.media.captions import CaptionReader
 from streamtime.media.channel import Channel, Reporter
 from streamtime.media.copying import AudioCopy, VideoCopy
 from streamtime.media.durations import CONTAINERS_WITH_LENGTH, ReadExtent, TrackEnds, is_truncated, latest_s
-from streamtime.media.ladder import FrameFormat, LadderEncoder, LadderTiming
+from streamtime.media.ladder import FrameFormat, LadderEncoder, LadderTiming, VideoDecoder
 from streamtime.media.pipeline_threads import PipelineStage, Stopped, ThreadPipeline
 from streamtime.media.source import AnyPacket, container_name, open_source, packets_of
 from streamtime.media.stills import make_poster
@@ -34,7 +34,6 @@ from streamtime.media.timestamps import (
     TimestampRepair,
     raw_rate,
 )
-from streamtime.media.video_decoder import VideoDecoder
 from streamtime.media.video_stream import (
     AUDIO_ONLY,
     Orientation,
@@ -54,7 +53,7 @@ READ_FROM_START = DISCONTINUOUS_CONTAINERS | CONTAINERS_WITHOUT_TIMESTAMPS
 
 _LONG_HELD_S = 1
 _SLOW_FPS = 5
-"""Below this frame rate frames are not reordered: decode times would be too early (see `x264.options`)."""
+"""Below this frame rate frames are not reordered: decode times would be too early (see `rung_encoder.x264_options`)."""
 
 _AUDIO_QUEUE_PACKETS = 256
 _DECODER_THREADS = 2

@@ -27,6 +27,7 @@ from streamtime.media.fragments import FragmentReader
 from streamtime.media.jpeg import PIXEL_FORMAT as JPEG_PIXEL_FORMAT
 from streamtime.media.jpeg import convert_for_jpeg, encode_jpeg, write_all
 from streamtime.media.normalize import PIXEL_FORMAT, FrameNormalizer
+from streamtime.media.rung_encoder import tag_colours
 from streamtime.media.source import container_name, open_source, packets_of
 from streamtime.media.timestamps import RAW_STREAMS
 from streamtime.media.video_stream import (
@@ -39,7 +40,6 @@ from streamtime.media.video_stream import (
     shown_size,
     still_image,
 )
-from streamtime.media.x264 import tag_colours
 from streamtime.workers.protocol import (
     MakePoster,
     MakePreview,

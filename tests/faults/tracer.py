@@ -33,8 +33,7 @@ from pathlib import Path
 from typing import TextIO
 
 from streamtime.media.confinement.confine import set_no_new_privileges
-from streamtime.media.confinement.kernel import prctl
-from streamtime.media.confinement.seccomp import install_filter
+from streamtime.media.confinement.seccomp import install_filter, prctl
 
 X86_64, AARCH64 = "x86_64", "aarch64"
 

@@ -18,8 +18,7 @@ import socket
 import struct
 from pathlib import Path
 
-from streamtime.media.confinement.kernel import prctl, syscall
-from streamtime.media.confinement.seccomp import install_allowlist
+from streamtime.media.confinement.seccomp import install_allowlist, prctl, syscall
 from streamtime.workers.protocol import Confinement, WorkerLimits
 
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446

@@ -3,6 +3,8 @@
 The list was found by testing every accepted codec and container, x264, AAC and JPEG (tests/hostile/test_codecs.py). The
 filter is a classic BPF program, assembled here and installed through ctypes. Each system call has a block that starts
 with its number and ends with a verdict, so that no jump is longer than a block.
+
+`syscall` and `prctl` are here too: system calls through the C library, for what Python has no function for.
 """
 
 import ctypes
@@ -13,7 +15,39 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from streamtime.media.confinement.kernel import prctl
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def syscall(number: int, *arguments: object) -> int:
+    """Make a system call by number and return its result. Integers are passed as longs, other arguments unchanged.
+
+    Raises:
+        OSError: if the kernel refuses.
+    """
+    result: int = _libc.syscall(ctypes.c_long(number), *_as_longs(arguments))
+    return _checked(result)
+
+
+def prctl(option: int, *values: object) -> None:
+    """Set one property of this process (`prctl`).
+
+    Raises:
+        OSError: if the kernel refuses.
+    """
+    _checked(_libc.prctl(option, *_as_longs((*values, 0, 0, 0, 0)[:4])))
+
+
+def _as_longs(arguments: tuple[object, ...]) -> list[object]:
+    # A value passed as a C int leaves the upper half of its register undefined.
+    return [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result
+
 
 _CLONE_THREAD = 0x10000
 _THREAD_CLONE_FLAGS = 0x7D0F00
