@@ -220,7 +220,7 @@ def _invite(row: RowMapping) -> Invite:
 
 REGISTRATION_CLOSED_MESSAGE = "This server takes no new accounts at the moment. Ask the person who sent you this link."
 INVALID_INVITE_MESSAGE = (
-    "This invitation is not good any more: it was used, has run out, or was taken back. Ask for another one."
+    "This invitation is no longer valid: it was used, has expired, or was revoked. Ask for another one."
 )
 
 

@@ -146,7 +146,7 @@ def prepare_data_dir(config: Config) -> None:
         number = error.errno if isinstance(error, OSError) else None
         reason = os.strerror(number) if number else str(error)
         if number in {errno.EEXIST, errno.ELOOP}:
-            reason = "it is a link that leads nowhere"
+            reason = "it is a broken symbolic link"
         raise ConfigError(f"The data directory {folder} cannot be made: {reason}.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError(f"The data directory {folder} cannot be written by this user.")

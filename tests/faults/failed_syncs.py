@@ -20,21 +20,21 @@ UPLOADED = "an uploaded file"
 def believed(calls: Sequence[TracedCall]) -> list[str]:
     """Each trusted sync and each response that was sent after a failed sync of the same file or directory."""
     doubtful: set[str] = set()
-    anew: set[str] = set()
+    rewritten: set[str] = set()
     faults = []
     for call in calls:
         if call.call in SYNCS and call.then == "refuse":
             doubtful.add(call.path)
-            anew.discard(call.path)
+            rewritten.discard(call.path)
         elif call.done and call.path in doubtful:
-            if call.path in anew:
+            if call.path in rewritten:
                 doubtful.remove(call.path)
             else:
-                faults.append(f"{role_of(call.path)} was synced again, and not made anew")
+                faults.append(f"{role_of(call.path)} was synced again, and not written again")
         elif role_of(call.path) == "an answer" and any(status in call.path for status in ACKNOWLEDGING):
             faults += [f"acknowledged after a sync of {role_of(path)} had failed" for path in sorted(doubtful)]
         elif call.call not in SYNCS:
-            anew |= _made_anew(call)
+            rewritten |= _made_anew(call)
     return faults
 
 

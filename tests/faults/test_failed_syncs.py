@@ -32,11 +32,14 @@ def test_a_sync_after_a_new_write_counts(calls: list[TracedCall]) -> None:
     ("calls", "fault"),
     [
         ([WRITTEN, REFUSED, ANSWER], "acknowledged after a sync of an uploaded file had failed"),
-        ([WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
-        ([WRITTEN, REFUSED, WRITTEN, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
-        ([CUT, WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not made anew"),
+        ([WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not written again"),
+        ([WRITTEN, REFUSED, WRITTEN, *SYNCED, ANSWER], "an uploaded file was synced again, and not written again"),
+        ([CUT, WRITTEN, REFUSED, *SYNCED, ANSWER], "an uploaded file was synced again, and not written again"),
         ([MADE, FOLDER_REFUSED, ANSWER], "acknowledged after a sync of a folder of the spool had failed"),
-        ([MADE, FOLDER_REFUSED, FOLDER_SYNCED, ANSWER], "a folder of the spool was synced again, and not made anew"),
+        (
+            [MADE, FOLDER_REFUSED, FOLDER_SYNCED, ANSWER],
+            "a folder of the spool was synced again, and not written again",
+        ),
     ],
 )
 def test_a_trusted_failed_sync_is_found(calls: list[TracedCall], fault: str) -> None:

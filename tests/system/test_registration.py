@@ -61,7 +61,7 @@ def test_an_invited_person_makes_an_account_and_is_in(admin_server: Server, boss
         admin_server.client().post(path, data={**applied, "name": "second"}),
     ):
         assert again.status_code == 404
-        assert "This invitation is not good any more" in again.text
+        assert "This invitation is no longer valid" in again.text
     assert "used 1 of 1" in boss.browser.get(INVITES).text
 
 
