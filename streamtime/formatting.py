@@ -33,6 +33,14 @@ def duration_text(duration_ms: int) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def clock_seconds(text: str) -> int:
+    """Parse a time as players show it, or a number of seconds: `1:02:03`, `2:03`, `90`. Raises `ValueError`."""
+    seconds = 0
+    for part in text.split(":"):
+        seconds = seconds * 60 + int(part)
+    return seconds
+
+
 def duration_iso(duration_ms: int) -> str:
     """Return a duration in ISO 8601 format: `PT303S`."""
     return f"PT{round(duration_ms / 1000)}S"

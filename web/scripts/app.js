@@ -9,6 +9,7 @@ import { connectForms } from "./page/forms.js";
 import { connectMenus } from "./page/menus.js";
 import { connectPictures } from "./page/pictures.js";
 import { connectPreviews } from "./page/preview.js";
+import { connectStartAt } from "./page/start-at.js";
 import { connectSuggestions } from "./page/suggestions.js";
 
 connectAppearance();
@@ -18,4 +19,5 @@ connectForms();
 connectMenus();
 connectPictures();
 connectPreviews();
+connectStartAt();
 connectSuggestions();

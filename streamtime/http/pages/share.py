@@ -1,7 +1,7 @@
 """Share links: the page behind a link, the share page of a video, the list of links, and links to several videos."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from litestar import get, post
 from litestar.datastructures import Cookie
@@ -15,6 +15,7 @@ from streamtime.auth.signed_tokens import SignedToken
 from streamtime.clock import Clock
 from streamtime.errors import Invalid, NotFound
 from streamtime.http.cookies import make_cookie
+from streamtime.formatting import duration_text
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
 from streamtime.http.requests import (
@@ -38,6 +39,9 @@ from streamtime.http.views.links import (
     is_embeddable,
     link_view,
     parse_new_link,
+    parse_start,
+    start_query,
+    starting_at,
 )
 from streamtime.http.views.videos import WatchView
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
@@ -255,10 +259,15 @@ async def share_page(
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
     made: FromQuery[str] = "",
+    t: FromQuery[str] = "",
 ) -> Response[str]:
-    """Show the URL of the video and its owner's share links. `made` is the id of a link just created."""
+    """Show the URL of the video and its owner's share links.
+
+    `made` is the id of a link just created; `t` is where playback starts, as "1:30" or in seconds.
+    """
     found = await videos.repository.require(caller, video, Access.VIEW)
-    return await _share(request, found, caller, sharing, clock, settings, templates, NEW_LINK, made=made)
+    shown = _Shown(made, parse_start(t))
+    return await _share(request, found, caller, sharing, clock, settings, templates, NEW_LINK, shown=shown)
 
 
 @post("/watch/{video:str}/share", include_in_schema=False)
@@ -332,6 +341,16 @@ async def revoke_link(
     return Redirect(local_path(fields["next"] or "/settings/links"), status_code=303)
 
 
+class _Shown(NamedTuple):
+    """What the share page shows: a link just created, and where its URLs start playback."""
+
+    made: str = ""
+    start_s: int = 0
+
+
+_NOTHING = _Shown()
+
+
 async def _share(
     request: PageRequest,
     video: Video,
@@ -343,20 +362,23 @@ async def _share(
     form: Form,
     *,
     status: int = 200,
-    made: str = "",
+    shown: _Shown = _NOTHING,
 ) -> Response[str]:
     can_manage = access_level(caller, video.facts) >= Access.MANAGE
     listed = await sharing.links.list_for_owner(caller, video_id=video.id) if can_manage else []
     base = link_base(request, settings)
     views = _views(listed, clock, base)
-    created = next((view for view in views if view.id == made), None)
-    address = base.url(watch_href(video))
+    created = next((starting_at(view, shown.start_s) for view in views if view.id == shown.made), None)
+    path = watch_href(video) + start_query(shown.start_s)
+    address = base.url(path)
     share = {
         "href": watch_href(video),
         "title": video.title,
         "visibility": video.visibility.value,
         "address": address,
-        "others": base.alternate_urls(watch_href(video)),
+        "others": base.alternate_urls(path),
+        "made": shown.made if created else "",
+        "start": duration_text(shown.start_s * 1000) if shown.start_s else "",
         "base": base,
         "can_manage": can_manage,
         "links": [view for view in views if view.state == "live"],

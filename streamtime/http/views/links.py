@@ -1,8 +1,9 @@
 """View values of share links, upload requests and embed codes, and the forms that create links."""
 
 import html
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,7 @@ from litestar.datastructures import State
 
 from streamtime.auth.access import Access, access_level
 from streamtime.errors import Invalid
-from streamtime.formatting import age_text, size_text, time_iso
+from streamtime.formatting import age_text, clock_seconds, size_text, time_iso
 from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
@@ -60,6 +61,7 @@ EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
 """Lifetimes offered in forms, by number of days."""
 
 _DIGITS = 7
+_CLOCK = re.compile(r"\d{1,6}|\d{1,3}:\d{1,2}(?::\d{1,2})?", re.ASCII)
 
 
 NEW_LINK: Form = {"label": "", "days": "7", "password": "", "max_views": "", "errors": {}}
@@ -102,6 +104,23 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
         expires_iso=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
         viewed_text=None if link.last_viewed_at_ms is None else age_text(link.last_viewed_at_ms, now_ms),
     )
+
+
+def parse_start(text: str) -> int:
+    """Parse the moment at which a shared video starts, as "1:30" or in seconds; 0 where it is none."""
+    return clock_seconds(text) if _CLOCK.fullmatch(text.strip()) else 0
+
+
+def start_query(start_s: int) -> str:
+    """Return the query of a URL that starts playback at that second."""
+    return f"?t={start_s}" if start_s else ""
+
+
+def starting_at(view: LinkView, start_s: int) -> LinkView:
+    """Return the view of a share link whose URLs start playback at that second."""
+    query = start_query(start_s)
+    others = [replace(other, url=other.url + query) for other in view.alternate_urls]
+    return replace(view, address=view.address + query, alternate_urls=others)
 
 
 def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:

@@ -6,7 +6,7 @@ from typing import Any
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.clock import EpochMs
-from streamtime.formatting import age_text, duration_iso, duration_text, span_text, speed_text, time_iso
+from streamtime.formatting import age_text, clock_seconds, duration_iso, duration_text, span_text, speed_text, time_iso
 from streamtime.hls.storyboard import Storyboard
 from streamtime.http.tracks import CaptionBody, Tracks, caption_bodies
 from streamtime.http.video_urls import (
@@ -219,17 +219,10 @@ def description_parts(description: str) -> list[TextPart]:
         if mark["link"]:
             parts.append(TextPart(text=mark["link"], href=mark["link"]))
         else:
-            parts.append(TextPart(text=mark["time"], seconds=_seconds(mark["time"])))
+            parts.append(TextPart(text=mark["time"], seconds=clock_seconds(mark["time"])))
     if end < len(description):
         parts.append(TextPart(text=description[end:]))
     return parts
-
-
-def _seconds(clock: str) -> int:
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part)
-    return seconds
 
 
 def _badge(video: Video) -> str | None:

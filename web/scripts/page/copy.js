@@ -18,6 +18,18 @@ async function copy(field) {
   return document.execCommand("copy");
 }
 
+/** @param {string} text @returns {Promise<boolean>} whether it is in the clipboard */
+export async function copyText(text) {
+  const focused = document.activeElement;
+  const field = Object.assign(document.createElement("input"), { className: "sr", readOnly: true, value: text });
+  // In full screen the rest of the page cannot have the focus.
+  (document.fullscreenElement ?? document.body).append(field);
+  const done = await copy(field);
+  field.remove();
+  focused?.focus?.({ preventScroll: true });
+  return done;
+}
+
 /** @param {MouseEvent} event */
 async function onClick({ target }) {
   if (!(target instanceof Element)) return;

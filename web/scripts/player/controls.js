@@ -15,6 +15,8 @@ import "media-chrome/dist/media-loading-indicator.js";
 import "media-chrome/dist/menu/media-settings-menu.js";
 import "media-chrome/dist/menu/media-settings-menu-item.js";
 import "media-chrome/dist/menu/media-settings-menu-button.js";
+import "media-chrome/dist/menu/media-chrome-menu.js";
+import "media-chrome/dist/menu/media-chrome-menu-item.js";
 import "media-chrome/dist/menu/media-rendition-menu.js";
 import "media-chrome/dist/menu/media-audio-track-menu.js";
 import "media-chrome/dist/menu/media-captions-menu.js";

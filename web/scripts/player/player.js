@@ -7,7 +7,11 @@ import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { Hls } from "./element.js";
 import { mirrorQuality } from "./quality.js";
+import { stepFrames } from "./frames.js";
 import { connectGestures } from "./gestures.js";
+import { connectLoop } from "./loop.js";
+import { copyMoment } from "./moment.js";
+import { connectMoreMenu } from "./more-menu.js";
 import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
 import { holdPicture } from "./still.js";
@@ -37,6 +41,8 @@ export class Player {
     this.#listen();
     this.toggleTheatre = connectTheatre(root);
     connectGestures(this);
+    this.loop = connectLoop(this);
+    connectMoreMenu(root, this.#actions());
     // It uses `aria-checked`, which is allowed for the role "switch" but not for its own role "button".
     root.querySelector("media-captions-button").setAttribute("role", "switch");
     // The whole player, so that the overlays are visible in full screen too.
@@ -160,10 +166,39 @@ export class Player {
     this.root.querySelector("[data-player-flash]").replaceChildren(span);
   }
 
+  /** @param {string} text shown over the video for a moment, and announced by screen readers */
+  say(text) {
+    this.flash(text);
+    this.root.querySelector("[data-player-say]").textContent = text;
+  }
+
+  /** @param {number} count frames forward, or back where negative */
+  stepFrames(count) {
+    stepFrames(this, count);
+  }
+
+  copyMoment() {
+    return copyMoment(this);
+  }
+
   /** @param {number} width @param {number} height of the video, in pixels */
   takeShape(width, height) {
     this.root.style.setProperty("--film-width", String(width));
     this.root.style.setProperty("--film-height", String(height));
+  }
+
+  /** @returns {Record<string, import("./more-menu.js").Action>} */
+  #actions() {
+    const { loop } = this;
+    return {
+      loop: { run: loop.toggle, isOn: loop.isOn },
+      "loop-start": { run: loop.setStart },
+      "loop-end": { run: loop.setEnd },
+      "loop-clear": { run: loop.clear },
+      "frame-back": { run: () => this.stepFrames(-1), stays: true },
+      "frame-forward": { run: () => this.stepFrames(1), stays: true },
+      "copy-moment": { run: () => this.copyMoment() },
+    };
   }
 
   async #open(at) {
