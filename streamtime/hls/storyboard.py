@@ -57,6 +57,10 @@ class Storyboard:
         start = tile * self.interval_ms
         return (start + min(start + self.interval_ms, max(duration_ms, start + 1))) // 2
 
+    def tile_at(self, at_ms: int) -> int:
+        """Return the thumbnail of the interval that contains a time; the last one beyond the end."""
+        return min(at_ms // self.interval_ms, self.tiles - 1)
+
     def sheet_size(self, sheet: int) -> tuple[int, int]:
         """Return width and height of a sheet in pixels; the last one may be smaller."""
         tiles = min(self.per_sheet, self.tiles - sheet * self.per_sheet)

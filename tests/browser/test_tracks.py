@@ -1,5 +1,6 @@
 """Sound tracks, captions and chapters in the player, and captions on the edit page."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,10 @@ from playwright.sync_api import Page, expect
 from tests.browser import actions
 from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
+from tests.browser.page_checks import is_too_wide
 from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person
-from tests.server import Server
+from tests.server import Server, wait_until
 
 SUBRIP = "1\n00:00:00,000 --> 00:00:09,000\nHand made\n".encode("utf-16")
 SHOWS = """(text) => [...document.querySelector("streamtime-video").textTracks]
@@ -68,16 +70,46 @@ def test_the_second_sound_and_captions_are_chosen_and_remembered(page: Page, fil
     await_cue(page, "Über uns")
 
 
-def test_chapters_are_pills_that_seek(page: Page, film: str) -> None:
+def test_chapters_are_stills_that_seek(page: Page, ada: Person, film: str) -> None:
+    wait_until(lambda: ada.look(film)["urls"]["storyboard"], "stills", within_s=actions.SETTLED_WITHIN_MS / 1000)
     page.goto(f"/watch/{film}")
-    pills = page.get_by_role("navigation", name="Chapters").get_by_role("link")
-    expect(pills).to_have_text(["0:00Opening", "0:02<b>Middle</b> & more", "0:04End"])
-    pills.nth(2).click()
+    strip = page.get_by_role("navigation", name="Chapters")
+    chapters = strip.get_by_role("link")
+    texts = (r"0:00\s*Opening", r"0:02\s*<b>Middle</b> & more", r"0:04\s*End")
+    expect(chapters).to_have_text([re.compile(text) for text in texts])
+    expect(chapters.locator("svg image")).to_have_count(3)
+    expect(actions.player(page)).to_have_attribute("data-phase", "ready")
+    expect(chapters.nth(0)).to_have_attribute("aria-current", "true")
+    chapters.nth(2).click()
     page.wait_for_function("() => document.querySelector('streamtime-video').currentTime >= 4")
+    expect(strip.locator("[aria-current]")).to_have_text(re.compile("End"))
+    chapters.nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(strip.locator("[aria-current]")).to_have_text(re.compile("Middle"))
     page.wait_for_function(
         "() => [...document.querySelector('streamtime-video').textTracks].some("
         "(track) => track.kind === 'chapters' && track.cues?.length === 3)"
     )
+
+
+def test_chapters_scroll_sideways_on_a_phone_and_keep_the_current_one_in_view(
+    open_context: OpenContext, shared_server: Server, ada: Person, film: str
+) -> None:
+    page = open_context(shared_server.url, ada, viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"/watch/{film}#t=5")
+    strip = page.get_by_role("navigation", name="Chapters")
+    expect(strip.locator("[aria-current]")).to_have_text(re.compile("End"))
+    expect(strip.locator("[aria-current]")).to_be_in_viewport(ratio=1)
+    assert not is_too_wide(page)
+
+
+def test_a_shared_film_shows_its_chapters_and_their_stills(guest: Page, ada: Person, film: str) -> None:
+    wait_until(lambda: ada.look(film)["urls"]["storyboard"], "stills", within_s=actions.SETTLED_WITHIN_MS / 1000)
+    link = ada.api.post("/api/v1/links", json={"videos": [film]}).raise_for_status().json()["url"]
+    with guest.expect_response(lambda answer: "storyboard-0.jpg" in answer.url) as still:
+        guest.goto(link)
+    assert still.value.ok
+    expect(guest.get_by_role("navigation", name="Chapters").get_by_role("link")).to_have_count(3)
 
 
 def test_captions_are_added_replaced_and_deleted_by_hand(page: Page, ada: Person, film: str, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Share links: the page behind a link, the share page of a video, the list of links, and links to several videos."""
 
-from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 from litestar import get, post
@@ -14,8 +13,8 @@ from streamtime.auth.audit import Actor
 from streamtime.auth.signed_tokens import SignedToken
 from streamtime.clock import Clock
 from streamtime.errors import Invalid, NotFound
-from streamtime.http.cookies import make_cookie
 from streamtime.formatting import duration_text
+from streamtime.http.cookies import make_cookie
 from streamtime.http.pages.watch import watch_view
 from streamtime.http.public_urls import LinkBase, link_base, qr_svg
 from streamtime.http.requests import (
@@ -43,32 +42,11 @@ from streamtime.http.views.links import (
     start_query,
     starting_at,
 )
-from streamtime.http.views.videos import WatchView
+from streamtime.http.views.tickets import with_ticket_urls
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
-from streamtime.sharing.tickets import Ticket
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, ListScope, Query
 from streamtime.videos.video import Video
-
-
-def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
-    """Return the view with media URLs that contain a ticket and need no cookie; without the original."""
-    return replace(
-        view,
-        master_url=ticket.url(view.master_url),
-        chapters_url=ticket.url(view.chapters_url),
-        poster_url=_ticket_url(ticket, view.poster_url),
-        preview_url=_ticket_url(ticket, view.preview_url),
-        storyboard_url=_ticket_url(ticket, view.storyboard_url),
-        original_href=None,
-        original_text=None,
-        storyboard_tiles=[],
-    )
-
-
-def _ticket_url(ticket: Ticket, path: str | None) -> str | None:
-    return None if path is None else ticket.url(path)
-
 
 COOKIE = "streamtime_opening"
 

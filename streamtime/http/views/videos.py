@@ -24,6 +24,21 @@ from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryboardTile:
+    """A thumbnail of a video: a tile of a storyboard sheet. Sizes and offsets are in pixels."""
+
+    at_ms: int
+    text: str
+    sheet_url: str
+    sheet_width: int
+    sheet_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True, slots=True)
 class ChapterView:
     """A chapter in the chapter list of the player."""
@@ -31,12 +46,19 @@ class ChapterView:
     seconds: float
     time_text: str
     title: str
+    tile: StoryboardTile | None
+    """None if the video has no storyboard yet."""
 
 
 def chapter_views(video: Video, tracks: Tracks) -> list[ChapterView]:
     """Return the chapters of a video for templates."""
     return [
-        ChapterView(chapter.start_ms / 1000, duration_text(chapter.start_ms), chapter.title)
+        ChapterView(
+            chapter.start_ms / 1000,
+            duration_text(chapter.start_ms),
+            chapter.title,
+            _storyboard_tile_at(video, chapter.start_ms),
+        )
         for chapter in tracks.chapters.get(video.id, [])
     ]
 
@@ -97,21 +119,6 @@ class TextPart:
     text: str
     href: str | None = None
     seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoryboardTile:
-    """A thumbnail of a video: a tile of a storyboard sheet. Sizes and offsets are in pixels."""
-
-    at_ms: int
-    text: str
-    sheet_url: str
-    sheet_width: int
-    sheet_height: int
-    left: int
-    top: int
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +196,13 @@ def storyboard_tiles(video: Video) -> list[StoryboardTile]:
     return [
         _storyboard_tile(video, board, video.stills.duration_ms, place * board.tiles // count) for place in range(count)
     ]
+
+
+def _storyboard_tile_at(video: Video, at_ms: int) -> StoryboardTile | None:
+    if video.stills is None:
+        return None
+    board = video.stills.storyboard
+    return _storyboard_tile(video, board, video.stills.duration_ms, board.tile_at(at_ms))
 
 
 def _storyboard_tile(video: Video, board: Storyboard, duration_ms: int, tile: int) -> StoryboardTile:

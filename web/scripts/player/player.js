@@ -7,6 +7,7 @@ import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { Hls } from "./element.js";
 import { mirrorQuality } from "./quality.js";
+import { connectChapters } from "./chapters.js";
 import { stepFrames } from "./frames.js";
 import { connectGestures } from "./gestures.js";
 import { connectLoop } from "./loop.js";
@@ -41,6 +42,7 @@ export class Player {
     this.#listen();
     this.toggleTheatre = connectTheatre(root);
     connectGestures(this);
+    connectChapters(this.video);
     this.loop = connectLoop(this);
     connectMoreMenu(root, this.#actions());
     // It uses `aria-checked`, which is allowed for the role "switch" but not for its own role "button".
