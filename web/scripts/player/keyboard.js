@@ -63,6 +63,7 @@ function keysOf(player) {
     x: player.loop.clear,
     ",": () => player.stepFrames(-1),
     ".": () => player.stepFrames(1),
+    w: () => player.transcript?.toggle(),
     u: () => player.copyMoment(),
     "<": () => faster(-1),
     ">": () => faster(1),

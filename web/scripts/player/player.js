@@ -19,6 +19,7 @@ import { holdPicture } from "./still.js";
 import { takeUpLevels } from "./take-up.js";
 import { connectTheatre } from "./theatre.js";
 import { rememberTracks } from "./tracks.js";
+import { Transcript } from "./transcript.js";
 
 /** @returns {number} seconds in the URL: `#t=90` or `?t=90` */
 function askedTime() {
@@ -44,6 +45,8 @@ export class Player {
     connectGestures(this);
     connectChapters(this.video);
     this.loop = connectLoop(this);
+    const panel = document.querySelector("[data-transcript]");
+    this.transcript = panel && new Transcript(this, panel);
     connectMoreMenu(root, this.#actions());
     // It uses `aria-checked`, which is allowed for the role "switch" but not for its own role "button".
     root.querySelector("media-captions-button").setAttribute("role", "switch");
@@ -191,8 +194,9 @@ export class Player {
 
   /** @returns {Record<string, import("./more-menu.js").Action>} */
   #actions() {
-    const { loop } = this;
+    const { loop, transcript } = this;
     return {
+      ...(transcript && { transcript: { run: () => transcript.toggle(), isOn: () => transcript.isOpen } }),
       loop: { run: loop.toggle, isOn: loop.isOn },
       "loop-start": { run: loop.setStart },
       "loop-end": { run: loop.setEnd },
