@@ -1,4 +1,4 @@
-"""Watching closely: loops, single frames, and links to a moment."""
+"""Watching closely: loops, single frames, links to a moment, statistics."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import actions
 from tests.browser.conftest import OpenContext
+from tests.browser.page_checks import faults_of
 from tests.people import Person
 from tests.server import Server
 
@@ -159,6 +160,35 @@ def test_a_link_to_this_moment_is_copied_and_starts_there(
     page.wait_for_function(f"() => {TIME} === 3")
 
 
+def test_statistics_are_shown_and_renewed(watch: Page) -> None:
+    more(watch, "Playback statistics", "menuitemcheckbox").click()
+    panel = watch.get_by_role("region", name="Playback statistics")
+
+    def place(name: str) -> Locator:
+        return panel.locator(f"[data-statistic={name}]")
+
+    height = actions.player(watch).get_attribute("data-level")
+    expect(place("quality")).to_have_text(f"{height}p, chosen automatically")
+    expect(place("resolution")).to_have_text(re.compile(r"^320 \W 180, shown as \d+ \W \d+$"))
+    expect(place("rate")).to_have_text(f"{RATE} frames per second")
+    expect(place("codecs")).to_have_text(re.compile(r"^avc1\.\w+, mp4a\.40\.2$"))
+    expect(place("bitrate")).to_have_text(re.compile(r"^\d+(\.\d)? [kM]bit/s$"))
+    expect(place("bandwidth")).to_have_text(re.compile(r"^\d+(\.\d)? [kM]bit/s$"))
+    expect(place("buffer")).to_have_text(re.compile(r"^[1-9](\.\d)? s$"))
+    expect(place("dropped")).to_have_text(re.compile(r"^\d+ of \d+$"))
+    expect(place("time")).to_have_text("0:00 / 0:06")
+    expect(place("host")).to_have_text(re.compile(r"^127\.0\.0\.1:\d+$"))
+    assert faults_of(watch) == []
+    seek(watch, 3.2)
+    expect(place("time")).to_have_text("0:03 / 0:06")
+    panel.get_by_role("button", name="Close the statistics").click()
+    expect(panel).to_be_hidden()
+    watch.keyboard.press("s")
+    expect(panel).to_be_visible()
+    watch.keyboard.press("s")
+    expect(panel).to_be_hidden()
+
+
 def test_the_menu_is_walked_by_keys_and_gives_the_focus_back(watch: Page) -> None:
     watch.locator("media-settings-menu-button").focus()
     watch.keyboard.press("Enter")
@@ -168,7 +198,9 @@ def test_the_menu_is_walked_by_keys_and_gives_the_focus_back(watch: Page) -> Non
     watch.keyboard.press("Enter")
     first = watch.locator("media-chrome-menu-item").filter(has_text="Copy link at this moment")
     expect(first).to_be_focused()
-    watch.keyboard.press("ArrowDown")
+    for _ in range(3):
+        watch.keyboard.press("ArrowDown")
+    expect(watch.locator("[data-player-do=loop]")).to_be_focused()
     watch.keyboard.press("Space")
     expect(watch.locator("[data-player-say]")).to_have_text("Loop is on")
     expect(first).to_be_hidden()

@@ -15,6 +15,13 @@ export function formatSize(bytes) {
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
 
+/** @param {number | undefined} bits per second @returns {string} "850 kbit/s", "2.4 Mbit/s" */
+export function formatBitrate(bits) {
+  if (!Number.isFinite(bits)) return UNKNOWN;
+  const kilo = bits / 1000;
+  return kilo < 999.5 ? `${Math.round(kilo)} kbit/s` : `${(kilo / 1000).toFixed(1)} Mbit/s`;
+}
+
 /** @param {number} seconds @returns {string} "1:02:03" or "2:03", as a player shows it */
 export function formatClock(seconds) {
   if (!Number.isFinite(seconds)) return UNKNOWN;

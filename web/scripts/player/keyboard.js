@@ -63,6 +63,7 @@ function keysOf(player) {
     x: player.loop.clear,
     ",": () => player.stepFrames(-1),
     ".": () => player.stepFrames(1),
+    s: player.statistics.toggle,
     w: () => player.transcript?.toggle(),
     u: () => player.copyMoment(),
     "<": () => faster(-1),

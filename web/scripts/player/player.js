@@ -15,6 +15,7 @@ import { copyMoment } from "./moment.js";
 import { connectMoreMenu } from "./more-menu.js";
 import { recovery } from "./recovery.js";
 import { remember } from "./remember.js";
+import { connectStatistics } from "./statistics.js";
 import { holdPicture } from "./still.js";
 import { takeUpLevels } from "./take-up.js";
 import { connectTheatre } from "./theatre.js";
@@ -38,6 +39,8 @@ export class Player {
     root.dataset.quality = "auto";
     const recover = recovery((sentence) => this.giveUp(sentence), () => this.#openAgain(), (sentence) => this.hold(sentence));
     this.followers = [mirrorQuality(root, this.video), rememberTracks(root, this.video), recover];
+    this.statistics = connectStatistics(this);
+    this.followers.push(this.statistics.follow);
     this.startAt = askedTime();
     remember(root, this.video, !this.startAt);
     this.#listen();
@@ -194,9 +197,10 @@ export class Player {
 
   /** @returns {Record<string, import("./more-menu.js").Action>} */
   #actions() {
-    const { loop, transcript } = this;
+    const { loop, statistics, transcript } = this;
     return {
       ...(transcript && { transcript: { run: () => transcript.toggle(), isOn: () => transcript.isOpen } }),
+      statistics: { run: statistics.toggle, isOn: statistics.isOpen },
       loop: { run: loop.toggle, isOn: loop.isOn },
       "loop-start": { run: loop.setStart },
       "loop-end": { run: loop.setEnd },
