@@ -39,6 +39,24 @@ def test_a_link_made_on_the_watch_page_plays_for_a_stranger(
     expect(row).to_contain_text("revoked")
 
 
+def test_a_link_with_a_password_starts_at_its_moment(page: Page, guest: Page, ada: Person, clip: MakeClip) -> None:
+    video = actions.upload_and_wait(ada, clip("from-two.mp4", duration_s=4, width=320, height=180))
+    page.goto(f"/watch/{video}/share")
+    page.get_by_label("Password").fill("open sesame")
+    page.get_by_role("button", name="Create link").click()
+    address = page.locator("#share-address")
+    expect(address).to_have_value(re.compile(r"/s/\w+$"))
+    page.get_by_role("textbox", name="Start at").fill("0:02")
+    page.get_by_role("textbox", name="Start at").press("Enter")
+    expect(page.get_by_role("checkbox", name="Start at")).to_be_checked()
+    expect(address).to_have_value(re.compile(r"/s/\w+\?t=2$"))
+
+    guest.goto(address.input_value())
+    guest.get_by_label("Password").fill("open sesame")
+    guest.get_by_role("button").last.click()
+    guest.wait_for_function("() => document.querySelector('streamtime-video')?.currentTime === 2")
+
+
 def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, clip: MakeClip) -> None:
     video = actions.upload_and_wait(
         ada, clip("elsewhere.mp4", duration_s=2, width=320, height=180), title="On the large screen"

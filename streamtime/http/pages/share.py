@@ -102,7 +102,7 @@ async def open_shared(
     except NotFound:
         return _not_found(request, templates)
     cookie = _view_session_cookie(request, found, view_session, clock.now_ms())
-    return Redirect(SHARED + found.public_id, status_code=303, cookies=[cookie])
+    return Redirect(_path(request, found), status_code=303, cookies=[cookie])
 
 
 async def _open(request: PageRequest, sharing: SharingServices, link: Link, password: str) -> SignedToken:
@@ -147,6 +147,11 @@ async def _show(
     )
 
 
+def _path(request: PageRequest, link: Link) -> str:
+    """Return the URL of a link, with the moment at which it was asked to start."""
+    return SHARED + link.public_id + start_query(parse_start(request.query_params.get("t", "")))
+
+
 def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, status: int) -> Response[str]:
     views_left = None if link.max_views is None else link.max_views - link.views
     return _no_index(
@@ -157,7 +162,7 @@ def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, 
             title="Shared with you",
             status=status,
             form=form,
-            action=SHARED + link.public_id,
+            action=_path(request, link),
             asks_password=link.has_password,
             left=views_left,
         )
