@@ -53,6 +53,10 @@ export class Player {
     connectMoreMenu(root, this.#actions());
     // It uses `aria-checked`, which is allowed for the role "switch" but not for its own role "button".
     root.querySelector("media-captions-button").setAttribute("role", "switch");
+    // A menu may contain menu items only: so must be its button that leads back.
+    for (const menu of root.querySelectorAll("[role=menu]")) {
+      menu.shadowRoot.querySelector("button[part~=back]").setAttribute("role", "menuitem");
+    }
     // The whole player, so that the overlays are visible in full screen too.
     root.querySelector("media-controller").fullscreenElement = root;
     // Elsewhere the button would offer casting, which does not work with an adaptive stream.
