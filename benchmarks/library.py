@@ -3,7 +3,8 @@
     python -m benchmarks.library --seed data/streamtime.db --videos 5000
 
 adds rows of ready, public and private videos with tags, chapters and captions, for one account, to a database whose
-server is stopped. They have no media; their posters are that of the newest real video, if there is one.
+server is stopped. They have no media: poster and index are those of the newest real video, without which the next
+start of the server calls them failed.
 """
 
 import argparse
@@ -140,6 +141,13 @@ def seed(path: Path, count: int) -> int:
         ).fetchone() or (None, 1920, 1080)
         for number in range(count):
             video = _add_video(connection, drawn, number, drawn.choice(owners), poster, now - number * 3_600_000)
+            connection.execute(
+                "INSERT INTO renditions (video_id, attempt_id, kind, origin, state, name, codecs, width, height,"
+                " target_duration_s, segment_index, created_at_ms) SELECT ?, ?, kind, origin, state, name, codecs,"
+                " width, height, target_duration_s, segment_index, created_at_ms FROM renditions"
+                " WHERE kind = 'video' AND state = 'whole' ORDER BY id LIMIT 1",
+                (video, secrets.token_hex(8)),
+            )
             tags = drawn.sample(TAGS, drawn.randrange(4))
             connection.executemany(
                 "INSERT INTO video_tags (video_id, tag_folded, tag, position) VALUES (?, ?, ?, ?)",

@@ -58,6 +58,7 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
         for flush in (
             services.videos.progress.flush,
             services.auth.last_used.flush,
+            services.videos.watching.flush,
             partial(services.auth.failed_logins.flush, last=True),
         ):
             with suppress(StreamtimeError):
@@ -102,6 +103,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
         for each in (
             every(FLUSH_INTERVAL_S, services.videos.progress.flush, "encode-progress"),
             every(FLUSH_INTERVAL_S, services.auth.last_used.flush, "last-use"),
+            every(FLUSH_INTERVAL_S, services.videos.watching.flush, "watching"),
             every(FLUSH_INTERVAL_S, services.auth.failed_logins.flush, "failed-logins"),
             services.videos.search_indexer.run_forever(),
             services.jobs.confinement.log_status(),

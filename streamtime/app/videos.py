@@ -33,6 +33,7 @@ from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash, TrashRetention
 from streamtime.videos.video import Videos
+from streamtime.videos.watching import Watching
 from streamtime.workers.worker import WorkerRegistry
 
 
@@ -70,6 +71,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         listing=listing,
         search=Search(base.database, listing, chapters),
         search_indexer=indexer,
+        watching=Watching(base.database, base.clock),
         editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
         ingest=VideoIngest(work, updater, timeline, duplicates, publisher, base.clock),
         lifecycle=lifecycle,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamtime.http.api import admin, auth, captions, events, links, me, search, uploads, videos
+from streamtime.http.api import admin, auth, captions, events, history, links, me, search, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -26,6 +26,7 @@ from streamtime.http.pages import (
     trash,
     upload,
     watch,
+    watch_history,
 )
 from streamtime.http.pages import search as search_pages
 
@@ -40,6 +41,10 @@ ROUTES: tuple[Any, ...] = (
     search_pages.suggestions,
     search_pages.tags_page,
     search_pages.tag_page,
+    watch_history.watch_history,
+    watch_history.clear_history,
+    watch_history.pause_history,
+    watch_history.remove_from_history,
     upload.upload_page,
     watch.watch,
     watch.set_visibility,
@@ -142,6 +147,12 @@ ROUTES: tuple[Any, ...] = (
     # the API
     videos.list_videos,
     search.search_videos,
+    history.get_position,
+    history.put_position,
+    history.get_history,
+    history.patch_history,
+    history.delete_history,
+    history.delete_history_entry,
     videos.get_video,
     videos.patch_video,
     videos.delete_video,

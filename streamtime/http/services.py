@@ -62,6 +62,7 @@ from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash
 from streamtime.videos.video import ProfileVisibility, Videos
+from streamtime.videos.watching import Watching
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
 
@@ -109,6 +110,7 @@ class VideoServices:
     listing: Listing
     search: Search
     search_indexer: SearchIndexer
+    watching: Watching
     editor: Editor
     ingest: VideoIngest
     lifecycle: Lifecycle

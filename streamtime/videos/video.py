@@ -86,6 +86,7 @@ class Video:
     """How far a truncated or damaged original could be read."""
     width: int | None
     height: int | None
+    views: int
     created_at_ms: int
     published_at_ms: int | None
     deleted_at_ms: int | None
@@ -164,6 +165,7 @@ def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
         damaged_after_ms=row["damaged_after_ms"],
         width=row["width"],
         height=row["height"],
+        views=row["views"],
         created_at_ms=row["created_at_ms"],
         published_at_ms=row["published_at_ms"],
         deleted_at_ms=row["deleted_at_ms"],

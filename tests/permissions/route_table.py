@@ -18,6 +18,7 @@ from tests.permissions.rules import (
     library_required,
     own_resource,
     own_upload,
+    own_watching,
     profile_visible,
     upload_scope,
 )
@@ -97,6 +98,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/settings/provider/disconnect": {"POST": RouteRule(everyone, {}, exists_in=())},
     # pages of an account
     "/library": {"GET": RouteRule(account_required)},
+    "/history": {"GET": RouteRule(account_required)},
+    "/history/clear": {"POST": RouteRule(account_required, {}, consumes=True)},
+    "/history/pause": {"POST": RouteRule(account_required, {}, consumes=True)},
+    "/history/{video:str}/remove": {"POST": RouteRule(own_watching, {}, consumes=True)},
     "/library/events": {"GET": RouteRule(account_required)},
     "/library/bin": {"GET": RouteRule(library_required)},
     "/library/bin/empty": {"GET": RouteRule(library_required), "POST": RouteRule(library_required, {}, consumes=True)},
@@ -201,6 +206,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     VIDEO + "/restore": {"POST": RouteRule(can_restore_or_404, {}, consumes=True)},
     VIDEO + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
     VIDEO + "/retry": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    VIDEO + "/position": {
+        "GET": RouteRule(own_watching),
+        "PUT": RouteRule(can_watch, {"json": {"position_ms": 1000}}, consumes=True),
+    },
     VIDEO + "/captions": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, CAPTIONS, consumes=True)},
     VIDEO + "/captions/{name:str}": {
         "PUT": RouteRule(can_manage, CAPTIONS, exists_in=(), consumes=True),
@@ -249,6 +258,12 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "PUT": RouteRule(account_required, {"content": b"no picture"}, consumes=True),
         "DELETE": RouteRule(account_required, {}, consumes=True),
     },
+    "/api/v1/me/history": {
+        "GET": RouteRule(account_required),
+        "PATCH": RouteRule(account_required, {"json": {"paused": False}}, consumes=True),
+        "DELETE": RouteRule(account_required, {}, consumes=True),
+    },
+    "/api/v1/me/history/{video:str}": {"DELETE": RouteRule(own_watching, {}, consumes=True)},
     "/api/v1/me/usage": {"GET": RouteRule(account_required)},
     "/api/v1/usage": {"GET": RouteRule(admin_or_403)},
     "/api/v1/upload-config": {"GET": RouteRule(everyone)},

@@ -70,6 +70,11 @@ def can_watch(who: Who, state: State) -> Verdict:
     return ALLOWED if sees(who, state) else NOT_FOUND
 
 
+def own_watching(who: Who, state: State) -> Verdict:
+    """The own position in a video."""
+    return can_watch(who, state) if signed_in(who) else SIGN_IN
+
+
 def can_manage(who: Who, state: State) -> Verdict:
     if who in MANAGERS and state != "deleted":
         return ALLOWED

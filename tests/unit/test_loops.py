@@ -19,7 +19,7 @@ from streamtime.app import server as app
 from streamtime.app.core import database_path
 from streamtime.app.server import open_services, run_background_tasks
 from streamtime.auth import failed_login_log
-from streamtime.auth.access import AuthMethod
+from streamtime.auth.access import ANONYMOUS, AuthMethod
 from streamtime.auth.audit import ClientInfo
 from streamtime.clock import EpochMs, SystemClock
 from streamtime.config.load import load
@@ -48,13 +48,14 @@ from streamtime.transcoding import admission, supervision
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission
 from streamtime.transcoding.supervision import OrderMonitor, ProgressRange
 from streamtime.videos import search_index
+from streamtime.videos.watching import Report
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.process import MemoryMonitor, resident_bytes
 from streamtime.workers.protocol import EncodeVideo, Package
 
 LOOPS = {
     *("queue-reasons", "jobs-due", "job-leases", "storage-schedule", "expiry"),
-    *("search-index", "encode-progress", "last-use", "failed-logins", "jobs-encode", "jobs-upkeep"),
+    *("search-index", "watching", "encode-progress", "last-use", "failed-logins", "jobs-encode", "jobs-upkeep"),
 }
 
 
@@ -144,6 +145,7 @@ async def test_every_loop_goes_on_after_an_error_and_nothing_noted_is_lost(servi
                 services.videos.progress.report(video, 0.5, "Preparing")
                 services.auth.last_used.record(AuthMethod.BEARER, 1, 77)
                 services.auth.failed_logins.count(ClientInfo("192.0.2.1", "test"))
+                await services.videos.watching.report(ANONYMOUS, "visitor", video, Report(0, 60_000))
                 services.jobs.queue.on_enqueue()
                 await until(lambda: all(counts().get(loop, 0) >= before.get(loop, 0) + 2 for loop in LOOPS))
             await until(lambda: {line.get("loop") for line in lines if line["event"] == "loop_recovered"} >= LOOPS)
@@ -160,10 +162,10 @@ async def until_written(services: Services) -> None:
     async with asyncio.timeout(90):
         while True:
             async with services.database.read() as connection:
-                progress = (await connection.execute(select(videos.c.progress))).scalar_one()
+                progress, views = (await connection.execute(select(videos.c.progress, videos.c.views))).one()
                 used = (await connection.execute(select(api_tokens.c.last_used_at_ms))).scalar_one()
                 failed = (await connection.execute(select(func.count()).select_from(audit_log))).scalar_one()
-            if (progress, used, failed) == (0.5, 77, 1):
+            if (progress, used, failed, views) == (0.5, 77, 1, 1):
                 return
             await asyncio.sleep(0.01)
 

@@ -1,6 +1,18 @@
 """The tables of accounts: users, sessions, tokens, invites, audit, permission epoch."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
 
 from streamtime.database.tables.columns import RowId, at, metadata, one_of, public_id, row_id, user
 
@@ -25,6 +37,7 @@ users = Table(
     Column("totp_secret", Text),
     Column("totp_since_ms", BigInteger),
     Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("history_paused", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     one_of("role", ROLES),
     sqlite_autoincrement=True,
 )

@@ -40,6 +40,7 @@ videos = Table(
     Column("duration_ms", BigInteger),
     Column("width", Integer),
     Column("height", Integer),
+    Column("views", BigInteger, nullable=False, server_default=text("0")),
     at("created"),
     at("published", nullable=True),
     at("deleted", nullable=True),
@@ -157,6 +158,17 @@ stills = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("object_id", RowId, ForeignKey("objects.id"), nullable=False, unique=True),
     one_of("kind", ("storyboard", "preview")),
+)
+
+watches = Table(
+    "watches",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("position_ms", BigInteger, nullable=False),
+    Column("watched", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
+    at("updated"),
+    Index("ix_watches_user_id_updated_at_ms", "user_id", "updated_at_ms"),
 )
 
 search_pending = Table(

@@ -82,6 +82,7 @@ class VideoBody(msgspec.Struct):
     damaged_after_ms: int | None
     width: int | None
     height: int | None
+    views: int
     poster_ms: int | None
     created_at: str
     published_at: str | None
@@ -148,6 +149,7 @@ def video_body(
         damaged_after_ms=video.damaged_after_ms,
         width=video.width,
         height=video.height,
+        views=video.views,
         poster_ms=video.poster_ms,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),

@@ -1,5 +1,6 @@
 """Pages with a grid of videos: Explore, a user's page, and the library of the caller's own videos with live updates."""
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -22,6 +23,7 @@ from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
 from streamtime.videos.search import SearchPage
 from streamtime.videos.video import Video, VideoState
+from streamtime.videos.watching import HistoryPage, Watch
 
 
 async def video_cards(
@@ -29,15 +31,25 @@ async def video_cards(
 ) -> tuple[list[VideoCard], Page]:
     """Run a query, and return the cards and the page of results."""
     page = await videos.listing.page(caller, query)
-    return [current_video_card(video, caller, videos, clock) for video in page.items], page
+    watches = await watches_of(caller, page.items, videos)
+    return [current_video_card(video, caller, videos, clock, watches.get(video.id)) for video in page.items], page
 
 
-def current_video_card(video: Video, caller: Caller, videos: VideoServices, clock: Clock) -> VideoCard:
-    """Return the card of a video with its current progress."""
-    return video_card(video, videos.progress.get(video), caller, clock.now_ms())
+async def watches_of(caller: Caller, found: Sequence[Video], videos: VideoServices) -> dict[int, Watch]:
+    """Return how far the caller has watched these videos, by row id; nothing for an anonymous caller."""
+    if caller.user_id is None:
+        return {}
+    return await videos.watching.of_videos(caller.user_id, [video.id for video in found])
 
 
-def next_href(request: PageRequest, page: Page | SearchPage) -> str | None:
+def current_video_card(
+    video: Video, caller: Caller, videos: VideoServices, clock: Clock, watch: Watch | None = None
+) -> VideoCard:
+    """Return the card of a video with its current progress. `watch`: how far the caller has watched it."""
+    return video_card(video, videos.progress.get(video), caller, clock.now_ms(), watch)
+
+
+def next_href(request: PageRequest, page: Page | SearchPage | HistoryPage) -> str | None:
     """Return the URL of the next page: the current one with the next cursor."""
     if page.next is None:
         return None
@@ -110,6 +122,7 @@ async def _grid(
     person: User | None = None,
 ) -> Response[str]:
     cards, page = await video_cards(caller, videos, clock, query)
+    begun = [] if person or query.cursor else await videos.watching.unfinished(caller)
     if query.filters.owner and not cards and not caller.signed_in:
         raise NotFound  # do not reveal which user names exist
     more = next_href(request, page)
@@ -126,6 +139,7 @@ async def _grid(
         next_href=more,
         sort=query.sort.value,
         owner=owner,
+        begun=[current_video_card(video, caller, videos, clock, watch) for video, watch in begun],
     )
 
 
@@ -228,5 +242,7 @@ async def _card_event(
         video = await videos.repository.require(caller, change.public_id, Access.MANAGE)
     except NotFound:
         return format_event(f"gone-{change.public_id}", "")
-    html = templates.render("fragments/card.html", card=current_video_card(video, caller, videos, clock), page=page)
+    watch = (await watches_of(caller, [video], videos)).get(video.id)
+    card = current_video_card(video, caller, videos, clock, watch)
+    html = templates.render("fragments/card.html", card=card, page=page)
     return format_event("created" if change.change is ChangeKind.CREATED else f"video-{change.public_id}", html)

@@ -12,7 +12,16 @@ from streamtime.auth.access import Caller
 from streamtime.clock import Clock, EpochMs
 from streamtime.errors import NotFound
 from streamtime.formatting import duration_text
-from streamtime.http.pages.library import STATES, VISIBILITIES, Cursor, Text, current_video_card, next_href, video_cards
+from streamtime.http.pages.library import (
+    STATES,
+    VISIBILITIES,
+    Cursor,
+    Text,
+    current_video_card,
+    next_href,
+    video_cards,
+    watches_of,
+)
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
@@ -77,7 +86,11 @@ async def search_page(
     """Show what matches the words and the filters; an unknown value of a filter means "all"."""
     query = Query(q=q, filters=_filters(request, clock.now_ms()), sort=sort, cursor=cursor)
     page = await videos.search.page(caller, query)
-    results = [_result_view(result, current_video_card(result.video, caller, videos, clock)) for result in page.items]
+    watches = await watches_of(caller, [result.video for result in page.items], videos)
+    results = [
+        _result_view(each, current_video_card(each.video, caller, videos, clock, watches.get(each.video.id)))
+        for each in page.items
+    ]
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/results.html", title="", results=results, next_href=more)

@@ -102,6 +102,7 @@ async def watch_view(
     """Return the view of a video for its own pages."""
     names = await videos.renditions.names([video.id])
     original = await storage.ledger.find([video.source_object_id]) if video.source_object_id else []
+    watches = {} if caller.user_id is None else await videos.watching.of_videos(caller.user_id, [video.id])
     return watch_page_view(
         video,
         videos.progress.get(video),
@@ -109,6 +110,7 @@ async def watch_view(
         clock.now_ms(),
         renditions=names.get(video.id, []),
         tracks=await tracks_of([video], videos),
+        watch=watches.get(video.id),
         original_text=f"Original, {size_text(original[0].length_bytes)}" if original else None,
     )
 

@@ -22,6 +22,7 @@ from streamtime.http.video_urls import (
 )
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
+from streamtime.videos.watching import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,11 @@ class VideoCard:
     failure_message: str | None
     failure_is_final: bool
     can_manage: bool
+    views: int
+    watched_percent: int
+    """How far the caller has watched it; 0 if not at all."""
+    resume_ms: int
+    """Where the caller stopped; 0 at the beginning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +154,11 @@ class WatchView(VideoCard):
     storyboard_tiles: list[StoryboardTile]
 
 
-def video_card(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> VideoCard:
-    """Return the card of a video, as `caller` may see it."""
-    return VideoCard(**_card_values(video, progress, caller, now_ms))
+def video_card(
+    video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs, watch: Watch | None = None
+) -> VideoCard:
+    """Return the card of a video, as `caller` may see it. `watch`: how far they have watched it."""
+    return VideoCard(**_card_values(video, progress, caller, now_ms, watch))
 
 
 def watch_page_view(
@@ -162,10 +170,11 @@ def watch_page_view(
     renditions: list[str],
     original_text: str | None,
     tracks: Tracks,
+    watch: Watch | None = None,
 ) -> WatchView:
     """Return the view of the watch page, as `caller` may see it."""
     return WatchView(
-        **_card_values(video, progress, caller, now_ms),
+        **_card_values(video, progress, caller, now_ms, watch),
         filename=video.source_name if access_level(caller, video.facts) >= Access.MANAGE else None,
         guest_name=video.guest_name if access_level(caller, video.facts) >= Access.MANAGE else None,
         description=video.description,
@@ -250,7 +259,9 @@ def poster_size(video: Video) -> tuple[int, int]:
     return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
 
 
-def _card_values(video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs) -> dict[str, Any]:
+def _card_values(
+    video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs, watch: Watch | None
+) -> dict[str, Any]:
     width, height = poster_size(video)
     mine = access_level(caller, video.facts) >= Access.MANAGE
     return {
@@ -283,4 +294,7 @@ def _card_values(video: Video, progress: VideoProgress, caller: Caller, now_ms: 
         "failure_message": video.failure_message if mine else None,
         "failure_is_final": video.is_unrecoverable,
         "can_manage": mine,
+        "views": video.views,
+        "watched_percent": 0 if watch is None else watch.percent(video.duration_ms),
+        "resume_ms": 0 if watch is None else watch.position_ms,
     }

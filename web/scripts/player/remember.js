@@ -2,6 +2,7 @@
 import { formatClock } from "../page/format.js";
 import { words } from "../page/words.js";
 import { keepPosition, keepSettings, position, settings } from "./memory.js";
+import { reportPosition } from "./report.js";
 
 /** Positions that are not worth resuming at: the first seconds, and the credits. */
 const HEAD_S = 12;
@@ -65,8 +66,11 @@ function offer(player, video, seconds) {
 /** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video @param {boolean} mayOffer */
 export function remember(player, video, mayOffer) {
   const id = player.dataset.video;
-  const seconds = position(id);
+  // A signed-in viewer's position is kept by the server, so that each device continues where the last one stopped.
+  const kept = player.dataset.resumeMs;
+  const seconds = kept === undefined ? position(id) : Number(kept) / 1000;
   rememberSettings(video);
-  rememberPosition(video, id);
+  if (kept === undefined) rememberPosition(video, id);
+  reportPosition(player, video);
   if (seconds && mayOffer) offer(player, video, seconds);
 }
