@@ -1,5 +1,6 @@
 """Maps errors to HTTP statuses and responses: an error page, or RFC 9457 problem details."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -7,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import Redirect, Response
 
@@ -165,6 +166,7 @@ class ExceptionHandlers:
 
     def on_http_exception(self, request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
         """Handle an error that the framework raised, for example for a route that does not exist."""
+        error = _body_error(error) or error
         status = error.status_code
         if error.detail == _CLIENT_GONE:
             return self.on_streamtime_error(request, ClientDisconnected("The client disconnected."))
@@ -224,6 +226,23 @@ class ExceptionHandlers:
 def _path_and_query(request: Request[Any, Any, State]) -> str:
     query = request.url.query
     return request.url.path + (f"?{query}" if query else "")
+
+
+_BODY_FIELD = re.compile(r"(.+) - at `\$\.data\.(.+)`$")
+
+
+def _body_error(error: HTTPException) -> ValidationException | None:
+    """Return the validation error of a body's field that the framework takes for a failed dependency, else None.
+
+    It answers 500 if the field has the name of a dependency, as `videos` of a share link has.
+    """
+    cause = error.__cause__
+    if not isinstance(error, InternalServerException) or not isinstance(cause, msgspec.ValidationError):
+        return None
+    found = _BODY_FIELD.match(str(cause))
+    return (
+        None if found is None else ValidationException(extra=[{"message": found[1], "key": found[2], "source": "body"}])
+    )
 
 
 def _validation_detail(error: HTTPException) -> str:

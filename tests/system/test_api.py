@@ -356,3 +356,9 @@ def test_events_tell_each_step_of_a_video(ann: Person) -> None:
             return "failed" in states
 
         wait_until(failed, "the failure is told")
+
+
+def test_a_field_with_the_name_of_a_service_is_refused_in_words(lister: Person) -> None:
+    for videos in ([], ["x"] * 51, "x", None):
+        detail = problem(lister.api.post("/api/v1/links", json={"videos": videos}), 400)["detail"]
+        assert detail.startswith("videos: Expected"), detail

@@ -60,7 +60,7 @@ class SearchBody(msgspec.Struct):
     next: str | None
 
 
-@get("/api/v1/search", responses=problems(401), tags=["videos"], summary="Search videos")
+@get("/api/v1/search", responses=problems(401), tags=["search"], summary="Search videos")
 async def search_videos(
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
