@@ -29,7 +29,9 @@ _ONE = 1 << 16
 MAX_PACKETS = 10_000
 """Over a minute without a keyframe at the highest rates."""
 
-_MAX_FPS = Fraction(240)
+_MIN_FPS, _MAX_FPS = Fraction(1, 10_000), Fraction(240)
+"""Rates out of this range are not believed: damaged headers declare a frame in a week, or thousands in a second."""
+
 _DEFAULT_FPS = Fraction(25)
 _PROGRESSIVE_ORDERS = (0, 1)
 _COVER_DISPOSITIONS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -166,7 +168,7 @@ def shown_size(stream: VideoStream, orientation: Orientation) -> tuple[int, int]
 def frame_rate(stream: VideoStream) -> Fraction:
     """Return the average frame rate, or the most likely one; containers often declare thousands."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= _MAX_FPS:
+        if rate and _MIN_FPS <= rate <= _MAX_FPS:
             return Fraction(rate).limit_denominator(100_000)
     return _DEFAULT_FPS
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import av
 import pytest
 
+from streamtime.media.video_stream import frame_rate
+from tests.clips import run_ffmpeg
 from tests.hostile.edge_case_clips import make_film
 from tests.hostile.recipes import WRAP_S, Recipe, Sound
 from tests.unit.media.worker_harness import IN_STEP_S, loud_times_s, package_smallest, picture_times_s
@@ -42,3 +45,11 @@ async def test_a_picture_is_shown_whatever_is_left_of_the_one_after_it(tmp_path:
     source.write_bytes(data[: second + 3 + rest_bytes])
     result = await package_smallest(source, tmp_path)
     assert picture_times_s(result.renditions[0].data)[0] == 0
+
+
+def test_a_frame_rate_of_nearly_zero_is_not_believed(tmp_path: Path) -> None:
+    source = tmp_path / "slow.ogv"
+    slow = ("-f", "lavfi", "-i", "testsrc=r=12/8388607:d=699051:s=160x90", "-frames:v", "1")
+    run_ffmpeg(*slow, "-c:v", "libtheora", str(source))
+    with av.open(str(source)) as container:
+        assert frame_rate(container.streams.video[0]) == 25
