@@ -18,7 +18,7 @@ MakeClip = Callable[..., Path]
 
 @pytest.fixture(scope="module")
 def film(ada: Person, clip: MakeClip) -> str:
-    return actions.upload_and_wait(ada, clip("watching.mp4", duration_s=30, width=320, height=180), visibility="public")
+    return actions.upload_and_wait(ada, clip("resume.mp4", duration_s=30, width=320, height=180), visibility="public")
 
 
 def test_another_device_continues_there(open_context: OpenContext, shared_server: Server, film: str) -> None:
