@@ -77,7 +77,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "may_log(pattern): lines of that kind may be in the logs of this test's servers")
     logs.watch_own_process()
-    os.environ.setdefault("FUZZ_SEED", secrets.token_hex(4))  # inherited by the processes that run tests
+    # In CI it is always the same, so that a failure there comes from the change. Processes that run tests inherit it.
+    os.environ.setdefault("FUZZ_SEED", "ci" if os.environ.get("CI") else secrets.token_hex(4))
 
 
 def pytest_report_header() -> str:
