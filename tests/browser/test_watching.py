@@ -189,6 +189,23 @@ def test_statistics_are_shown_and_renewed(watch: Page) -> None:
     expect(panel).to_be_hidden()
 
 
+def test_statistics_give_way_to_the_menu_on_a_phone(
+    open_context: OpenContext, shared_server: Server, ada: Person, video: str
+) -> None:
+    page = open_context(shared_server.url, ada, viewport={"width": 390, "height": 844}).new_page()
+    page.goto(f"/watch/{video}")
+    expect(actions.player(page)).to_have_attribute("data-phase", "ready")
+    page.keyboard.press("s")
+    panel = page.locator("[data-player-statistics]")
+    bar = page.locator("media-time-range").bounding_box()
+    box = panel.bounding_box()
+    assert bar
+    assert box
+    assert box["y"] + box["height"] <= bar["y"]
+    more(page, "Playback statistics", "menuitemcheckbox").click()
+    expect(panel).to_be_hidden()
+
+
 def test_the_menu_is_walked_by_keys_and_gives_the_focus_back(watch: Page) -> None:
     watch.locator("media-settings-menu-button").focus()
     watch.keyboard.press("Enter")
