@@ -127,7 +127,7 @@ class Access(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class VideoAccessFacts:
-    """The facts about a video that access decisions need."""
+    """The facts about a video, or about a playlist, that access decisions need."""
 
     public_id: str
     owner_id: int
@@ -149,13 +149,7 @@ def access_level(caller: Caller, video: VideoAccessFacts) -> Access:
 def _account_access(caller: Caller, video: VideoAccessFacts) -> Access:
     if caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin):
         return Access.MANAGE
-    if not caller.signed_in and caller.anonymous_access is AnonymousAccess.NOTHING:
-        return Access.NONE
-    if video.visibility in VISIBLE_TO_ANONYMOUS:
-        return Access.VIEW
-    if video.visibility is Visibility.MEMBERS and caller.signed_in:
-        return Access.VIEW
-    return Access.NONE
+    return Access.VIEW if video.visibility in watchable_visibilities(caller) else Access.NONE
 
 
 def may_view_profile(caller: Caller, *, shows_something: bool) -> bool:
@@ -166,6 +160,13 @@ def may_view_profile(caller: Caller, *, shows_something: bool) -> bool:
     if caller.only_video is not None:
         return False
     return caller.signed_in or (caller.anonymous_access is AnonymousAccess.PUBLIC and shows_something)
+
+
+def watchable_visibilities(caller: Caller) -> frozenset[Visibility]:
+    """Return which videos of others an account or an anonymous visitor may watch with their URL."""
+    if caller.signed_in:
+        return VISIBLE_TO_ANONYMOUS | {Visibility.MEMBERS}
+    return frozenset() if caller.anonymous_access is AnonymousAccess.NOTHING else VISIBLE_TO_ANONYMOUS
 
 
 def listed_visibilities(caller: Caller) -> tuple[Visibility, ...]:
@@ -180,7 +181,7 @@ def may_restore(caller: Caller, video: VideoAccessFacts) -> bool:
     return caller.only_video is None and caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin)
 
 
-def require(caller: Caller, video: VideoAccessFacts, required: Access) -> None:
+def require(caller: Caller, video: VideoAccessFacts, required: Access, *, what: str = "video") -> None:
     """Return if the caller has the required access.
 
     Raises:
@@ -191,4 +192,4 @@ def require(caller: Caller, video: VideoAccessFacts, required: Access) -> None:
     if granted is Access.NONE:
         raise NotFound(reason="no_access")
     if granted < required:
-        raise Forbidden("Only the owner of this video can do that.")
+        raise Forbidden(f"Only the owner of this {what} can do that.")

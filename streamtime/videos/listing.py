@@ -29,7 +29,7 @@ PAGE_SIZE = 12
 """Cards per page of a grid; more would exceed 30 KB of HTML. Scrolling loads further pages."""
 
 
-_Integer = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+NonNegative = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class ListScope(StrEnum):
@@ -126,7 +126,7 @@ class Listing:
                 each.id: each for each in await read_videos(connection, select_videos().where(videos.c.id.in_(ids)))
             }
         last = rows[query.limit - 1] if len(rows) > query.limit else None
-        next_cursor = None if last is None else _cursor([*last[1:], last[0]])
+        next_cursor = None if last is None else encode_cursor([*last[1:], last[0]])
         return Page(items=[found[each] for each in ids], next=next_cursor)
 
 
@@ -238,19 +238,25 @@ def _ordered(statement: Select[Any], keys: list[_SortKey], query: Query) -> Sele
     if query.cursor:
         equal: list[ColumnElement[bool]] = []
         after: list[ColumnElement[bool]] = []
-        for key, value in zip(columns, _cursor_values(query.cursor, columns), strict=True):
+        types = tuple(str if key.text else NonNegative for key in columns)
+        for key, value in zip(columns, decode_cursor(query.cursor, types), strict=True):
             after.append(and_(*equal, key.column < value if key.descending else key.column > value))
             equal.append(key.column == value)
         statement = statement.where(or_(*after))
     return statement.order_by(*(key.column.desc() if key.descending else key.column for key in columns))
 
 
-def _cursor(values: list[object]) -> str:
+def encode_cursor(values: list[object]) -> str:
+    """Return the cursor of the page after the item with these sort values."""
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
-def _cursor_values(cursor: str, keys: list[_SortKey]) -> list[str | int]:
-    types = tuple(str if key.text else _Integer for key in keys)
+def decode_cursor(cursor: str, types: tuple[object, ...]) -> list[str | int]:
+    """Return the sort values in a cursor, which must be of these types.
+
+    Raises:
+        Invalid: it is not a cursor of this list.
+    """
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         return [*msgspec.json.decode(raw, type=tuple[types])]  # type: ignore[valid-type]  # built at run time
