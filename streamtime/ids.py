@@ -25,6 +25,11 @@ def picture_version() -> int:
     return secrets.randbelow((1 << 31) - 1) + 1
 
 
+def shuffle_seed() -> str:
+    """Return a new seed for a shuffled order, which is in URLs."""
+    return secrets.token_hex(4)
+
+
 def secret(prefix: str = "") -> str:
     """Return a new bearer secret of 256 random bits, after a readable prefix that names its kind."""
     return prefix + secrets.token_urlsafe(32)

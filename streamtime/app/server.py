@@ -19,6 +19,7 @@ from streamtime.app.maintenance import build_maintenance
 from streamtime.app.videos import (
     build_account_deletion,
     build_playback,
+    build_playlists,
     build_shared_state,
     build_storage,
     build_uploads,
@@ -76,6 +77,7 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
         accounts=build_accounts(config, management, build_account_deletion(base, videos)),
         auth=build_auth(config, base, management, ticket_keys),
         videos=videos,
+        playlists=build_playlists(base),
         uploads=build_uploads(config, base, videos, storage),
         playback=build_playback(config, base, videos, shared),
         sharing=SharingServices(

@@ -8,7 +8,13 @@ from streamtime.auth.audit import AuditRetention
 from streamtime.auth.sessions import Sessions
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
-from streamtime.http.services import PlaybackServices, StorageServices, UploadServices, VideoServices
+from streamtime.http.services import (
+    PlaybackServices,
+    PlaylistServices,
+    StorageServices,
+    UploadServices,
+    VideoServices,
+)
 from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
 from streamtime.playback.served_playlists import Playlists, TextTracks
@@ -26,6 +32,8 @@ from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
+from streamtime.videos.playlist_items import PlaylistItems
+from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker, VideoUpdater
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
@@ -86,6 +94,11 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         captions=Captions(base.database, publisher, base.clock),
         chapters=chapters,
     )
+
+
+def build_playlists(base: Infrastructure) -> PlaylistServices:
+    """Build the services for playlists."""
+    return PlaylistServices(VideoPlaylists(base.database, base.clock), PlaylistItems(base.database, base.clock))
 
 
 def build_account_deletion(base: Infrastructure, videos: VideoServices) -> AccountDeletion:

@@ -19,6 +19,7 @@ from streamtime.http.middleware.authentication import CallerResolver, check_requ
 from streamtime.http.middleware.compression import CompressionMiddleware
 from streamtime.http.middleware.gateway import RequestMiddleware, SecurityHeaders
 from streamtime.http.middleware.hosts import HostValidator
+from streamtime.http.pages.play_queue import read_play_queue
 from streamtime.http.problems import ExceptionHandlers
 from streamtime.http.requests import account_from_path, actor_of, caller_of, injected, injected_field
 from streamtime.http.routes import ROUTES
@@ -67,6 +68,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "actor": Provide(actor_of),
             "account": Provide(account_from_path),
             "filters": Provide(read_filters),
+            "queue": Provide(read_play_queue),
             **{field.name: injected_field(services, field.name) for field in fields(Services)},
             "settings": injected(settings),
             "templates": injected(templates),

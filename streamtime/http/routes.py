@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from streamtime.http.api import admin, auth, captions, events, history, links, me, search, uploads, videos
+from streamtime.http.api import admin, auth, captions, events, history, links, me, playlists, search, uploads, videos
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -17,6 +17,8 @@ from streamtime.http.pages import (
     library,
     oidc,
     people,
+    play_queue,
+    playlist_choice,
     profile,
     second_factor,
     sessions,
@@ -28,6 +30,7 @@ from streamtime.http.pages import (
     watch,
     watch_history,
 )
+from streamtime.http.pages import playlists as playlist_pages
 from streamtime.http.pages import search as search_pages
 
 ROUTES: tuple[Any, ...] = (
@@ -45,6 +48,20 @@ ROUTES: tuple[Any, ...] = (
     watch_history.clear_history,
     watch_history.pause_history,
     watch_history.remove_from_history,
+    playlist_pages.playlists_page,
+    playlist_pages.new_playlist_page,
+    playlist_pages.create_playlist,
+    playlist_pages.playlist_page,
+    playlist_pages.play,
+    play_queue.queue_list,
+    playlist_pages.edit_page,
+    playlist_pages.edit,
+    playlist_pages.change_items,
+    playlist_pages.sort_by_episode,
+    playlist_pages.delete_page,
+    playlist_pages.delete,
+    playlist_choice.choice_page,
+    playlist_choice.choose,
     upload.upload_page,
     watch.watch,
     watch.set_visibility,
@@ -159,6 +176,17 @@ ROUTES: tuple[Any, ...] = (
     videos.restore_video,
     videos.keep_video,
     videos.retry_video,
+    playlists.list_playlists,
+    playlists.create_playlist,
+    playlists.get_playlist,
+    playlists.patch_playlist,
+    playlists.delete_playlist,
+    playlists.list_items,
+    playlists.add_item,
+    playlists.order_items,
+    playlists.sort_items,
+    playlists.move_item,
+    playlists.remove_item,
     captions.list_captions,
     captions.add_captions,
     captions.replace_captions,

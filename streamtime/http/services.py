@@ -55,6 +55,8 @@ from streamtime.videos.events import EventBus, Timeline
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle, VideoJobs
 from streamtime.videos.listing import Listing
+from streamtime.videos.playlist_items import PlaylistItems
+from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.renditions import Renditions, StillRepository
@@ -124,6 +126,14 @@ class VideoServices:
     stills: StillRepository
     captions: Captions
     chapters: Chapters
+
+
+@dataclass(frozen=True, slots=True)
+class PlaylistServices:
+    """Playlists of accounts, and their videos."""
+
+    repository: VideoPlaylists
+    items: PlaylistItems
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +218,7 @@ class Services:
     accounts: AccountServices
     auth: AuthServices
     videos: VideoServices
+    playlists: PlaylistServices
     uploads: UploadServices
     playback: PlaybackServices
     sharing: SharingServices

@@ -52,3 +52,8 @@ def still_url(video: Video, name: str) -> str | None:
     if video.stills is None:
         return None
     return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
+
+
+def playlist_href(playlist: str) -> str:
+    """Return the URL of the page of the playlist with that public id."""
+    return f"/playlists/{playlist}"

@@ -35,6 +35,7 @@ class SampleServer:
     drop: str
     person: str
     captions: str
+    playlist: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -47,6 +48,13 @@ class SampleServer:
             "tag": "/tags/sea",
             "user": f"/@{self.owner.name}",
             "library": "/library",
+            "playlists": "/playlists",
+            "playlist": f"/playlists/{self.playlist}",
+            "edit a playlist": f"/playlists/{self.playlist}/edit",
+            "delete a playlist": f"/playlists/{self.playlist}/delete",
+            "new playlist": "/playlists/new",
+            "add to playlist": f"/watch/{self.ready}/playlists",
+            "watch in a playlist": f"/watch/{self.ready}?list={self.playlist}",
             "upload": "/upload",
             "watch": f"/watch/{self.ready}",
             "watch portrait": f"/watch/{self.portrait}",
@@ -99,6 +107,8 @@ class SampleServer:
             "login": "/login",
             "not signed in by a provider": "/login/oidc/callback",
             "explore as a guest": "/explore",
+            "playlists as a guest": "/playlists",
+            "playlist as a guest": f"/playlists/{self.playlist}",
             "error as a guest": "/nothing-here",
             "shared": self.link,
             "shared with a password": self.locked,
@@ -138,8 +148,9 @@ def open_sample_server(folder: Path) -> Iterator[SampleServer]:
         drop = create_link(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
         person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
         track = captions.json()["name"]
+        playlist = create_playlist(owner, ready, portrait, failed)
         yield SampleServer(
-            server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track
+            server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track, playlist
         )
 
 
@@ -147,3 +158,12 @@ def create_link(owner: Person, kind: str, **wishes: object) -> str:
     """The path of a new link."""
     url: str = owner.api.post(f"/api/v1/{kind}", json=wishes).raise_for_status().json()["url"]
     return url.removeprefix(owner.server.url)
+
+
+def create_playlist(owner: Person, *videos: str) -> str:
+    """A public playlist of these videos; its id."""
+    facts = {"title": LONG[:200], "description": DESCRIPTION, "visibility": "public"}
+    playlist: str = owner.api.post("/api/v1/playlists", json=facts).raise_for_status().json()["id"]
+    for video in videos:
+        owner.api.post(f"/api/v1/playlists/{playlist}/items", json={"video": video}).raise_for_status()
+    return playlist

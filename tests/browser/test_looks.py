@@ -19,7 +19,7 @@ HTML_BYTES = 30_000
 WATCH_SCRIPT_BYTES = 300_000
 SCRIPT_BYTES = 60_000
 
-WITH_PLAYER = {"watch", "watch portrait", "watch failed", "watch uploading", "shared"}
+WITH_PLAYER = {"watch", "watch portrait", "watch failed", "watch uploading", "watch in a playlist", "shared"}
 
 PARTS = 4
 """All pages at once would take minutes on a busy machine."""

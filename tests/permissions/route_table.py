@@ -49,7 +49,11 @@ PERSON_FORMS = {
     },
 }
 
+NEW_PLAYLIST = {"title": "Taken over", "visibility": "public"}
 VIDEO = "/api/v1/videos/{video:str}"
+PLAYLISTS = "/api/v1/playlists"
+PLAYLIST = PLAYLISTS + "/{playlist:str}"
+PLAYLIST_PAGE = "/playlists/{playlist:str}"
 WATCH = "/watch/{video:str}"
 MEDIA: dict[str, tuple[str, ...]] = {
     "/{video}/master.m3u8": PLAYABLE,
@@ -169,6 +173,26 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     WATCH + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/history": {"GET": RouteRule(can_manage_or_404)},
     WATCH + "/history/{rung:str}": {"POST": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
+    WATCH + "/playlists": {
+        "GET": RouteRule(own_watching),
+        "POST": RouteRule(own_watching, {"data": NEW_PLAYLIST}, consumes=True),
+    },
+    # pages of playlists, one for each visibility of videos
+    "/playlists": {
+        "GET": RouteRule(everyone),
+        "POST": RouteRule(account_required, {"data": NEW_PLAYLIST}, consumes=True),
+    },
+    "/playlists/new": {"GET": RouteRule(account_required)},
+    PLAYLIST_PAGE: {"GET": RouteRule(can_watch)},
+    PLAYLIST_PAGE + "/play": {"GET": RouteRule(can_watch)},
+    PLAYLIST_PAGE + "/queue": {"GET": RouteRule(can_watch, {"params": {"video": "{item}"}})},
+    PLAYLIST_PAGE + "/edit": {
+        "GET": RouteRule(can_manage),
+        "POST": RouteRule(can_manage, {"data": NEW_PLAYLIST}, consumes=True),
+    },
+    PLAYLIST_PAGE + "/items": {"POST": RouteRule(can_manage, {"data": {}}, consumes=True)},
+    PLAYLIST_PAGE + "/sort": {"POST": RouteRule(can_manage, {}, consumes=True)},
+    PLAYLIST_PAGE + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     # pages for administrators
     "/admin/space": {"GET": RouteRule(admin_or_404)},
     "/admin/jobs": {"GET": RouteRule(admin_or_404)},
@@ -203,6 +227,25 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "PATCH": RouteRule(can_manage, {"json": {"title": "Taken over"}}, consumes=True),
         "DELETE": RouteRule(can_manage, {}, consumes=True),
     },
+    PLAYLISTS: {
+        "GET": RouteRule(everyone),
+        "POST": RouteRule(account_required, {"json": NEW_PLAYLIST}, consumes=True),
+    },
+    PLAYLIST: {
+        "GET": RouteRule(can_watch),
+        "PATCH": RouteRule(can_manage, {"json": NEW_PLAYLIST}, consumes=True),
+        "DELETE": RouteRule(can_manage, {}, consumes=True),
+    },
+    PLAYLIST + "/items": {
+        "GET": RouteRule(can_watch),
+        "POST": RouteRule(can_manage, {"json": {"video": "{video}"}}, consumes=True),
+        "PUT": RouteRule(can_manage, {"json": {"videos": ["{item}"]}}, consumes=True),
+    },
+    PLAYLIST + "/items/{item:str}": {
+        "PATCH": RouteRule(can_manage, {"json": {"position": 0}}, consumes=True),
+        "DELETE": RouteRule(can_manage, {}, consumes=True),
+    },
+    PLAYLIST + "/sort": {"POST": RouteRule(can_manage, {}, consumes=True)},
     VIDEO + "/restore": {"POST": RouteRule(can_restore_or_404, {}, consumes=True)},
     VIDEO + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
     VIDEO + "/retry": {"POST": RouteRule(can_manage, {}, consumes=True)},

@@ -71,7 +71,7 @@ def can_watch(who: Who, state: State) -> Verdict:
 
 
 def own_watching(who: Who, state: State) -> Verdict:
-    """The own position in a video."""
+    """The own position in a video, and the own playlists for it."""
     return can_watch(who, state) if signed_in(who) else SIGN_IN
 
 

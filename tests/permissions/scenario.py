@@ -98,7 +98,20 @@ class Scenario:
             self.owner.api.delete(f"/api/v1/videos/{video}").raise_for_status()
         else:
             video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
-        return VideoParts(video, {**self.videos["public"].parts, "video": video, "upload": self.upload()})
+        parts = {"video": video, "upload": self.upload(), "playlist": self.playlist(video, state)}
+        return VideoParts(video, {**self.videos["public"].parts, **parts})
+
+    def playlist(self, video: str, state: State) -> str:
+        """A new playlist of the owner with that visibility, of that video and a public one; maybe deleted."""
+        visibility = state if state in {"private", "members", "unlisted"} else "public"
+        made = self.owner.api.post("/api/v1/playlists", json={"title": f"With a {state} one", "visibility": visibility})
+        playlist: str = made.raise_for_status().json()["id"]
+        if state == "deleted":
+            self.owner.api.delete(f"/api/v1/playlists/{playlist}").raise_for_status()
+        else:
+            for each in (video, self.things["item"]):
+                self.owner.api.post(f"/api/v1/playlists/{playlist}/items", json={"video": each}).raise_for_status()
+        return playlist
 
     def with_ticket(self, who: Who, shown: VideoParts) -> VideoParts:
         """The video with the caller's ticket in its URLs; callers without one get an expired one of the owner."""
@@ -121,8 +134,10 @@ class Scenario:
         users = self.people["admin"].api.get("/api/v1/admin/users").json()["items"]
         people = {user["name"]: (user["role"], user["state"]) for user in users}
         own = [len(self.owner.browser.get(f"/api/v1/{kind}").json()) for kind in ("links", "drops")]
+        kept = (shown.parts["playlist"] for state, shown in self.videos.items() if state != "deleted")
+        playlists = {each: self.owner.api.get(f"/api/v1/playlists/{each}").json() for each in kept}
         return (
-            {"people": people, "own": own}
+            {"people": people, "own": own, "playlists": playlists}
             | {state: {name: body[name] for name in FIELDS} for state, body in seen.items()}
             | {"deleted": there}
         )
@@ -209,10 +224,10 @@ def _send(cast: Scenario, small: bytes, large: bytes) -> None:
     cast.server.restart(STREAMTIME_TRANSCODE__QUIET_HOURS=f"{_in_hours(3)}-{_in_hours(4)}")
     sent["processing"] = owner.send(large, filename="film.mkv", title="One that is processing", visibility="public")
     _wait(owner, sent["processing"], "processing")
-    cast.things.update(_things(cast, [sent[state] for state in LINKED]))
+    cast.things.update(_things(cast, [sent[state] for state in LINKED]), item=sent["public"])
     for state, video in sent.items():
         owner.change(video, embeddable=True)
-        cast.videos[state] = VideoParts(video, _parts(cast, video))
+        cast.videos[state] = VideoParts(video, {**_parts(cast, video), "playlist": cast.playlist(video, state)})
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
 
 

@@ -70,12 +70,19 @@ def asked(scenario: Scenario, who: Who, route: Route, rule: RouteRule, shown: Vi
     parts = scenario.with_ticket(who, shown).parts
     address = filled(prefix_of(who, route), parts) + filled(route.template, parts)
     asking: dict[str, Any] = {**(rule.body or {})}
+    asking |= {"json": with_parts(asking["json"], parts)} if "json" in asking else {}
     asking["params"] = {name: filled(value, parts) for name, value in asking.get("params", {}).items()}
     request = scenario.clients[who].build_request(route.method, address, **asking)
     status, location = scenario.wire.ask(request)
     assert status < 500, (request.method, str(request.url), status)
     assert status != 405, (request.method, str(request.url))
     return verdict_of(status, location)
+
+
+def with_parts(body: dict[str, Any], parts: dict[str, str]) -> dict[str, Any]:
+    """A JSON body with values where it says `{video}` or the like."""
+    loaded: dict[str, Any] = json.loads(re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], json.dumps(body)))
+    return loaded
 
 
 def verdict_of(status: int, location: str) -> Verdict:

@@ -3,6 +3,7 @@ import { followVideo } from "./live/watch-state.js";
 import { connectFold } from "./page/fold.js";
 import { connectSeeking } from "./page/seek.js";
 import { connectKeyboard } from "./player/keyboard.js";
+import { connectPlayQueue } from "./player/play-queue.js";
 import { Player } from "./player/player.js";
 import { connectPosterChoice } from "./player/poster-choice.js";
 
@@ -10,5 +11,6 @@ const player = new Player(document.getElementById("player"));
 connectKeyboard(player);
 followVideo(player);
 connectFold();
+connectPlayQueue(player);
 connectPosterChoice(player);
 connectSeeking(player);

@@ -1,7 +1,7 @@
 """Pages with a grid of videos: Explore, a user's page, and the library of the caller's own videos with live updates."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 from urllib.parse import urlencode
 
 from litestar import get
@@ -21,9 +21,8 @@ from streamtime.http.video_urls import picture_href
 from streamtime.http.views.videos import VideoCard, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
-from streamtime.videos.search import SearchPage
 from streamtime.videos.video import Video, VideoState
-from streamtime.videos.watching import HistoryPage, Watch
+from streamtime.videos.watching import Watch
 
 
 async def video_cards(
@@ -49,7 +48,15 @@ def current_video_card(
     return video_card(video, videos.progress.get(video), caller, clock.now_ms(), watch)
 
 
-def next_href(request: PageRequest, page: Page | SearchPage | HistoryPage) -> str | None:
+class HasNext(Protocol):
+    """A page of a list, with the cursor of the next page."""
+
+    @property
+    def next(self) -> str | None:
+        """The cursor; None on the last page."""
+
+
+def next_href(request: PageRequest, page: HasNext) -> str | None:
     """Return the URL of the next page: the current one with the next cursor."""
     if page.next is None:
         return None

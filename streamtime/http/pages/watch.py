@@ -13,6 +13,7 @@ from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.formatting import size_text, span_text
+from streamtime.http.pages.play_queue import PlayQueueView
 from streamtime.http.public_urls import link_base, qr_svg
 from streamtime.http.requests import PageRequest, read_form, wants_fragment
 from streamtime.http.services import (
@@ -46,15 +47,22 @@ async def watch(
     clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
+    queue: NamedDependency[PlayQueueView | None],
 ) -> Response[str]:
-    """Show the player and the details of the video."""
+    """Show the player and the details of the video; with `list`, beside it the playlist in which it plays."""
     await playback.playlists.check_playable(caller, video)
     found = await videos.repository.require(caller, video, Access.VIEW)
     view = await watch_view(found, caller, videos, storage, clock)
     duplicate = await duplicate_of(found, videos) if view.can_manage else None
-    oembed = oembed_url(found, request, settings)
     answer = templates.page(
-        request, "pages/watch.html", title=found.title, player=True, video=view, duplicate=duplicate, oembed_url=oembed
+        request,
+        "pages/watch.html",
+        title=found.title,
+        player=True,
+        video=view,
+        duplicate=duplicate,
+        oembed_url=oembed_url(found, request, settings),
+        queue=queue,
     )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")

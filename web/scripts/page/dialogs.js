@@ -23,6 +23,7 @@ function show(content) {
   dialog.append(...content.childNodes);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
+  window.htmx?.process(dialog); // bundled once, in the script of every page
   dialog.showModal();
   return dialog;
 }
