@@ -303,7 +303,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     },
     "/api/v1/me/history": {
         "GET": RouteRule(account_required),
-        "PATCH": RouteRule(account_required, {"json": {"paused": False}}, consumes=True),
+        "PATCH": RouteRule(account_required, {"json": {"recording": "on"}}, consumes=True),
         "DELETE": RouteRule(account_required, {}, consumes=True),
     },
     "/api/v1/me/history/{video:str}": {"DELETE": RouteRule(own_watching, {}, consumes=True)},

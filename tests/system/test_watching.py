@@ -105,10 +105,11 @@ def test_a_history_is_removed_in_part_or_whole(cinema: Cinema) -> None:
 def test_a_paused_history_keeps_nothing_new(cinema: Cinema) -> None:
     pia = cinema.somebody("pia")
     report(pia, cinema.public, 4_000)
-    pia.api.patch("/api/v1/me/history", json={"paused": True}).raise_for_status()
+    pia.api.patch("/api/v1/me/history", json={"recording": "paused"}).raise_for_status()
     report(pia, cinema.public, 9_000)
     report(pia, cinema.members, 9_000)
     assert history(pia) == [cinema.public]
+    assert pia.api.get("/api/v1/me/history").json()["recording"] == "paused"
     assert position(pia, cinema.public)["position_ms"] == 4_000
     page = pia.browser.get("/history").text
     assert "The history is paused" in page

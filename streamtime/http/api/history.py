@@ -1,6 +1,7 @@
 """Positions reported by players, and the caller's watch history."""
 
 import hashlib
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -43,18 +44,25 @@ class HistoryEntry(msgspec.Struct):
     watched_at: str
 
 
+class Recording(StrEnum):
+    """Whether watched videos are added to the history."""
+
+    ON = "on"
+    PAUSED = "paused"
+
+
 class HistoryBody(msgspec.Struct):
-    """A page of the history, the last watched first. While it is `paused`, nothing is added."""
+    """A page of the history, the last watched first. While `recording` is paused, nothing is added."""
 
     items: list[HistoryEntry]
-    paused: bool
+    recording: Recording
     next: str | None
 
 
 class HistoryPatch(msgspec.Struct, forbid_unknown_fields=True):
     """Pauses the history, or goes on with it."""
 
-    paused: bool
+    recording: Recording
 
 
 @get(
@@ -124,7 +132,8 @@ async def get_history(
         )
         for video, watch in page.items
     ]
-    return HistoryBody(items, await videos.watching.is_paused(user_id), page.next)
+    paused = await videos.watching.is_paused(user_id)
+    return HistoryBody(items, Recording.PAUSED if paused else Recording.ON, page.next)
 
 
 @patch("/api/v1/me/history", status_code=204, responses=problems(401), tags=["history"], summary="Pause your history")
@@ -132,7 +141,7 @@ async def patch_history(
     data: JSONBody[HistoryPatch], caller: NamedDependency[Caller], videos: NamedDependency[VideoServices]
 ) -> None:
     """While the history is paused, neither videos nor positions are kept; what was kept before stays."""
-    await videos.watching.pause(account_id(caller), paused=data.paused)
+    await videos.watching.pause(account_id(caller), paused=data.recording is Recording.PAUSED)
 
 
 @delete("/api/v1/me/history", responses=problems(401), tags=["history"], summary="Clear your history")
