@@ -1,10 +1,12 @@
 """Renders templates. Every page gets the caller, the current path and the CSRF token."""
 
 import gettext
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
 from litestar import Request
 from litestar.datastructures import State
 from litestar.response import Response
@@ -40,6 +42,17 @@ class PageFrame:
     path: str
 
 
+class WithoutIndentation(Extension):
+    """Removes the indentation of template sources, a twentieth of a page's bytes. Inserted values stay as they are."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002  # Jinja's
+        """Return the source of a template without the spaces at the beginning of lines."""
+        return _INDENTATION.sub("", source)
+
+
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+
+
 class Templates:
     """The front end's templates. Each is compiled once."""
 
@@ -48,7 +61,7 @@ class Templates:
             loader=FileSystemLoader(files.templates),
             autoescape=True,
             undefined=StrictUndefined,
-            extensions=["jinja2.ext.i18n"],
+            extensions=["jinja2.ext.i18n", WithoutIndentation],
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
