@@ -152,7 +152,7 @@ def test_an_owner_chooses_the_poster(start_server: StartServer, grey_clip: Path,
     assert owner.browser.post(f"/watch/{video}/edit", data=form, headers=origin).status_code == 303
     again = wait_until(lambda: next_poster(owner, video, changed), "the third poster", within_s=60)
     assert lightness(owner.api.get(again).raise_for_status().content) == pytest.approx(32 + STEP, abs=4)
-    assert 'value="1500" aria-label="The picture at 0:01" checked' in owner.browser.get(f"/watch/{video}/edit").text
+    assert 'value="1500" aria-label="The frame at 0:01" checked' in owner.browser.get(f"/watch/{video}/edit").text
     refused = owner.api.patch(f"/api/v1/videos/{video}", json={"poster_ms": 60_000})
     assert (refused.status_code, refused.json()["field"]) == (400, "poster_ms")
 
