@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -31,6 +31,9 @@ from streamtime.videos.video import Video
 
 MAX_MOMENTS = 3
 """Chapters, and lines of captions, shown of one video."""
+
+MAX_TRACKS, MAX_LINES = 60, 40_000
+"""Caption tracks, and lines of them, that are looked through for one page of results: at most half a second."""
 
 MAX_FACETS = 20
 MAX_TAGS = 1_000
@@ -153,11 +156,16 @@ class Search:
         chapters = await self._chapters.list_for_videos(ids)
         captions = await self._captions(ids, search)
 
-        def matches_of(video: Video) -> Iterator[Match]:
-            yield from _text_matches(video, search, is_owner=video.owner_id == caller.user_id)
-            yield from _moments(chapters.get(video.id, []), captions.get(video.id, []), search)
+        def find() -> Iterator[Result]:
+            remaining = MAX_LINES
+            for video in found:
+                tracks = (caption_lines(webvtt) for webvtt in captions.get(video.id, []))
+                lines = list(islice(chain.from_iterable(tracks), remaining))
+                remaining -= len(lines)
+                texts = _text_matches(video, search, is_owner=video.owner_id == caller.user_id)
+                yield Result(video, (*texts, *_moments(chapters.get(video.id, []), lines, search)))
 
-        return await asyncio.to_thread(lambda: [Result(video, tuple(matches_of(video))) for video in found])
+        return await asyncio.to_thread(lambda: list(find()))
 
     async def _captions(self, ids: list[int], search: SearchQuery) -> dict[int, list[bytes]]:
         """Read the captions of those videos in which they contain any of the terms."""
@@ -170,6 +178,7 @@ class Search:
             )
             .where(table.c.webvtt.is_not(None))
             .order_by(table.c.id)
+            .limit(MAX_TRACKS)
         )
         captions: dict[int, list[bytes]] = {}
         async with self._database.read() as connection:
@@ -226,9 +235,8 @@ def _text_matches(video: Video, search: SearchQuery, *, is_owner: bool) -> Itera
         yield Match(Field.DESCRIPTION, tuple(highlight(found, search)))
 
 
-def _moments(chapters: Sequence[Chapter], captions: Sequence[bytes], search: SearchQuery) -> Iterator[Match]:
+def _moments(chapters: Sequence[Chapter], spoken: Sequence[tuple[int, str]], search: SearchQuery) -> Iterator[Match]:
     named = [(chapter.start_ms, chapter.title) for chapter in chapters]
-    spoken = [line for webvtt in captions for line in caption_lines(webvtt)]
     for field, lines in ((Field.CHAPTER, named), (Field.CAPTION, spoken)):
         for at_ms, text in _best_lines(lines, search.terms):
             shown = excerpt(text, search) or " ".join(text.split())

@@ -74,12 +74,20 @@ class _Document:
         """Return the folded texts. Call it in a thread: long captions take some tenths of a second."""
         names = "\n".join([*self.texts["title"], *self.texts["tags"], *self.texts["chapters"]])
         folded = {name: fold("\n".join(texts)) for name, texts in self.texts.items()}
-        spoken = "\n".join(text for webvtt in self.captions for _, text in caption_lines(webvtt))
         return folded | {
             "rowid": self.video_id,
             "word_endings": inner_words(names),
-            "captions": fold(spoken[:MAX_CAPTIONS]),
+            "captions": fold("\n".join(self._spoken())),
         }
+
+    def _spoken(self) -> Iterator[str]:
+        remaining = MAX_CAPTIONS
+        for webvtt in self.captions:
+            for _, text in caption_lines(webvtt):
+                remaining -= len(text)
+                if remaining < 0:
+                    return
+                yield text
 
 
 def caption_lines(webvtt: bytes) -> Iterator[tuple[int, str]]:
