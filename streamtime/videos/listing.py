@@ -22,7 +22,7 @@ from streamtime.errors import Invalid
 from streamtime.videos.search_index import ALL, NAMES, PUBLIC, TEXTS, TITLE, SearchIndexer, matching
 from streamtime.videos.search_text import SearchQuery, parse_query
 from streamtime.videos.trash import IN_TRASH
-from streamtime.videos.video import Video, VideoState, read_videos, select_videos
+from streamtime.videos.video import Video, VideoState, read_videos_in_order
 
 MAX_LIMIT = 100
 PAGE_SIZE = 12
@@ -121,13 +121,10 @@ class Listing:
         statement = _ordered(statement.where(*conditions(caller, query)), keys, query).limit(query.limit + 1)
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
-            ids = [row[0] for row in rows[: query.limit]]
-            found = {
-                each.id: each for each in await read_videos(connection, select_videos().where(videos.c.id.in_(ids)))
-            }
+            items = await read_videos_in_order(connection, [row[0] for row in rows[: query.limit]])
         last = rows[query.limit - 1] if len(rows) > query.limit else None
         next_cursor = None if last is None else encode_cursor([*last[1:], last[0]])
-        return Page(items=[found[each] for each in ids], next=next_cursor)
+        return Page(items=items, next=next_cursor)
 
 
 def conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:

@@ -5,7 +5,7 @@ when the others are ordered.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
@@ -20,7 +20,7 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.videos.episodes import Episode, find_episode
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.playlists import Playlist, shown_items
-from streamtime.videos.video import Video, read_videos, select_videos
+from streamtime.videos.video import Video, read_videos_in_order
 
 MAX_ITEMS = 2_000
 """Videos of one playlist."""
@@ -76,7 +76,7 @@ class PlaylistItems:
         query = query.where(playlist_items.c.playlist_id == playlist.id, playlist_items.c.position > position)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.order_by(playlist_items.c.position).limit(limit + 1))).all()
-            items = await _read_in_order(connection, [row[1] for row in rows[:limit]])
+            items = await read_videos_in_order(connection, [row[1] for row in rows[:limit]])
         more = len(rows) > limit
         return ItemPage(items, int(start), encode_cursor([rows[limit - 1][0], int(start) + limit]) if more else None)
 
@@ -202,7 +202,7 @@ class PlaylistItems:
                 return None
             current = list(order).index(video)
             start = max(0, current - QUEUE_BEFORE)
-            items = await _read_in_order(connection, [*order.values()][start : current + QUEUE_AFTER + 1])
+            items = await read_videos_in_order(connection, [*order.values()][start : current + QUEUE_AFTER + 1])
         here = current - start
         return PlayQueue(
             items,
@@ -259,8 +259,3 @@ async def _play_order(connection: AsyncConnection, caller: Caller, playlist: Pla
     if shuffle:
         rows.sort(key=lambda row: hashlib.sha256(f"{shuffle}:{row[0]}".encode()).digest())
     return dict(rows)
-
-
-async def _read_in_order(connection: AsyncConnection, ids: Collection[int]) -> list[Video]:
-    found = {each.id: each for each in await read_videos(connection, select_videos().where(videos.c.id.in_(ids)))}
-    return [found[each] for each in ids if each in found]

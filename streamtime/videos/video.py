@@ -292,6 +292,12 @@ async def read_videos(connection: AsyncConnection, query: Select[tuple[object, .
     return [video_from_row(row, tags.get(row["id"], ())) for row in rows]
 
 
+async def read_videos_in_order(connection: AsyncConnection, ids: Collection[int]) -> list[Video]:
+    """Return the videos with these row ids, in this order; those that do not exist are omitted."""
+    found = {each.id: each for each in await read_videos(connection, select_videos().where(videos.c.id.in_(ids)))}
+    return [found[each] for each in ids if each in found]
+
+
 async def _tags(connection: AsyncConnection, ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     if not ids:
         return {}

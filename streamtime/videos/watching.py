@@ -4,23 +4,22 @@ Players report their position every few seconds. Reports are kept in memory and 
 loses those of the last seconds. A view is counted once per viewer and video within `VIEW_WINDOW_MS`.
 """
 
-import base64
-import binascii
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from streamtime.auth.access import Caller, Visibility
+from streamtime.auth.access import Caller, watchable_visibilities
 from streamtime.clock import Clock, EpochMs
 from streamtime.database.tables.auth import users
 from streamtime.database.tables.videos import videos, watches
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid
-from streamtime.videos.video import Video, read_videos, select_videos
+from streamtime.errors import StreamtimeError
+from streamtime.videos.listing import NonNegative, decode_cursor, encode_cursor
+from streamtime.videos.video import Video, read_videos_in_order
 
 VIEW_MS = 10_000
 VIEW_FRACTION = 1 / 3
@@ -140,7 +139,7 @@ class Watching:
             rows = await connection.execute(
                 query.where(watches.c.user_id == user_id, watches.c.video_id.in_(video_ids))
             )
-            found = {row[0]: Watch(row[1], bool(row[2]), EpochMs(row[3])) for row in rows}
+            found = {row[0]: _watch(row) for row in rows}
         noted = {video: watch for video in video_ids if (watch := self._watches.get((user_id, video))) is not None}
         return found | noted
 
@@ -152,13 +151,13 @@ class Watching:
         """
         query = self._history(caller)
         if cursor:
-            at_ms, video_id = _decode_cursor(cursor)
+            at_ms, video_id = decode_cursor(cursor, (NonNegative, NonNegative))
             updated = watches.c.updated_at_ms
             query = query.where(or_(updated < at_ms, and_(updated == at_ms, watches.c.video_id < video_id)))
         rows = await self._read(query.limit(limit + 1))
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
-        return HistoryPage(rows[:limit], None if last is None else _cursor(last[1].updated_at_ms, last[0].id))
+        return HistoryPage(rows[:limit], None if last is None else encode_cursor([last[1].updated_at_ms, last[0].id]))
 
     async def unfinished(self, caller: Caller) -> list[tuple[Video, Watch]]:
         """Return the videos that the caller has begun and not ended, the last watched first."""
@@ -167,18 +166,18 @@ class Watching:
         return await self._read(self._history(caller).where(watches.c.position_ms > 0).limit(SHOWN_UNFINISHED))
 
     def _history(self, caller: Caller) -> Select[Any]:
-        columns = (watches.c.position_ms, watches.c.watched, watches.c.updated_at_ms)
-        query = select_videos().add_columns(*columns).join(watches, watches.c.video_id == videos.c.id)
+        query = select(watches.c.video_id, watches.c.position_ms, watches.c.watched, watches.c.updated_at_ms)
+        query = query.join(videos, watches.c.video_id == videos.c.id)
         query = query.where(watches.c.user_id == caller.user_id, videos.c.playable, *_watchable(caller))
         return query.order_by(watches.c.updated_at_ms.desc(), watches.c.video_id.desc())
 
     async def _read(self, query: Select[Any]) -> list[tuple[Video, Watch]]:
-        await self.flush()
+        with suppress(StreamtimeError):  # a full disk leaves the page readable: what was noted is written later
+            await self.flush()
         async with self._database.read() as connection:
-            found = await read_videos(connection, query)
-            rows = (await connection.execute(query)).mappings().all()
-        states = [Watch(row["position_ms"], bool(row["watched"]), EpochMs(row["updated_at_ms"])) for row in rows]
-        return list(zip(found, states, strict=True))
+            rows = (await connection.execute(query)).all()
+            found = await read_videos_in_order(connection, [row[0] for row in rows])
+        return [(video, _watch(row)) for video, row in zip(found, rows, strict=True)]
 
     async def forget(self, user_id: int, video_id: int | None = None) -> None:
         """Delete one video from a person's history, or all of them."""
@@ -207,6 +206,11 @@ def _view_ms(video: Video) -> float:
     return VIEW_MS if video.duration_ms is None else min(VIEW_MS, video.duration_ms * VIEW_FRACTION)
 
 
+def _watch(row: Row[*tuple[Any, ...]]) -> Watch:
+    """Convert a row of video id, position, watched and time."""
+    return Watch(row[1], bool(row[2]), EpochMs(row[3]))
+
+
 def _row(user_id: int, video_id: int, watch: Watch) -> dict[str, Any]:
     return {
         "user_id": user_id,
@@ -219,18 +223,6 @@ def _row(user_id: int, video_id: int, watch: Watch) -> dict[str, Any]:
 
 def _watchable(caller: Caller) -> list[ColumnElement[bool]]:
     """Return the conditions for videos that a signed-in caller may watch, as `access_level` decides for one."""
-    shared = [Visibility.MEMBERS.value, Visibility.UNLISTED.value, Visibility.PUBLIC.value]
+    shared = [visibility.value for visibility in watchable_visibilities(caller)]
     allowed = or_(videos.c.owner_id == caller.user_id, videos.c.visibility.in_(shared))
     return [videos.c.deleted_at_ms.is_(None)] if caller.is_admin else [videos.c.deleted_at_ms.is_(None), allowed]
-
-
-def _cursor(at_ms: int, video_id: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([at_ms, video_id])).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> tuple[int, int]:
-    try:
-        raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        return msgspec.json.decode(raw, type=tuple[int, int])
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise Invalid("That page does not exist. Begin at the first one.", field="cursor") from None

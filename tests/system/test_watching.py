@@ -93,6 +93,8 @@ def test_a_history_is_removed_in_part_or_whole(cinema: Cinema) -> None:
     assert history(ida) == [cinema.members, cinema.public]
     first = ida.api.get("/api/v1/me/history", params={"limit": 1}).json()
     assert history(ida, limit=1, cursor=first["next"]) == [cinema.public]
+    for wrong in ("x", "WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwLDFd"):  # a number that no row has room for
+        assert ida.api.get("/api/v1/me/history", params={"cursor": wrong}).status_code == 400
     token = {"csrf_token": csrf_of(ida.browser.get("/history").text)}
     assert ida.browser.post(f"/history/{cinema.members}/remove", data=token).status_code == 303
     assert history(ida) == [cinema.public]
