@@ -1,12 +1,12 @@
 """What handlers get: dependencies, and of a request its caller with permissions, client address and form fields."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from litestar import Request
 from litestar.datastructures import State, UploadFile
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from litestar_htmx import HTMXRequest
 
 from streamtime.auth.access import Caller, Role, TokenScope
@@ -14,12 +14,19 @@ from streamtime.auth.audit import MAX_ADDRESS, Actor, ClientInfo
 from streamtime.auth.users import User
 from streamtime.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from streamtime.http.services import AccountServices
+from streamtime.videos.listing import MAX_LIMIT
 
 MAX_FIELD = 20_000
 """Maximum length of a form field, in characters."""
 
 FORM_OVERHEAD_BYTES = 64 * 1024
 """Bytes that a form may have in addition to its file."""
+
+Text = Annotated[str, QueryParameter(max_length=200)]
+"""A search or the value of a filter."""
+
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 
 Form: TypeAlias = Mapping[str, object]
 """Values of a form that a template shows: the input by field, and `errors` by field."""

@@ -33,7 +33,7 @@ START_FRACTION = 0.02
 END_FRACTION = 0.95
 """A video is begun after the first of these parts, and watched after the second."""
 
-MAX_LIMIT = 100
+
 SHOWN_UNFINISHED = 6
 
 

@@ -1,21 +1,17 @@
 """/api/v1/videos/{video}/captions: list, add, replace and delete tracks. The request body is the caption file."""
 
-from typing import Annotated
-
 from litestar import delete, get, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath
 
 from streamtime.auth.access import Access, Caller
 from streamtime.captions.formats import MAX_BYTES
 from streamtime.database.transaction import Database
 from streamtime.http.api.operations import BinaryBody
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest
+from streamtime.http.requests import ApiRequest, Text
 from streamtime.http.services import VideoServices
 from streamtime.http.tracks import CaptionBody, caption_bodies, caption_body, tracks_of
-
-Text = Annotated[str, QueryParameter(max_length=200)]
 
 
 @get("/api/v1/videos/{video:str}/captions", responses=problems(404), tags=["captions"], summary="List caption tracks")

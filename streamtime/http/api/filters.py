@@ -8,10 +8,10 @@ from litestar.params import FromQuery, QueryParameter
 
 from streamtime.auth.access import Visibility
 from streamtime.clock import EpochMs
+from streamtime.http.requests import Text
 from streamtime.videos.listing import Filters
 from streamtime.videos.video import VideoState
 
-Text = Annotated[str, QueryParameter(max_length=200)]
 _Tags = Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]] | None, QueryParameter(name="tag", max_items=20)]
 _Seconds = Annotated[float | None, QueryParameter(ge=0, le=1e9)]
 

@@ -7,16 +7,16 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, patch, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, JSONBody
 
 from streamtime.auth.access import Access, Caller
 from streamtime.formatting import time_iso
 from streamtime.http.api.videos import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
-from streamtime.http.requests import ApiRequest, account_id, client_address
+from streamtime.http.requests import ApiRequest, Cursor, Limit, account_id, client_address
 from streamtime.http.services import VideoServices
 from streamtime.http.tracks import tracks_of
-from streamtime.videos.watching import MAX_LIMIT, Report
+from streamtime.videos.watching import Report
 
 _Ms = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 
@@ -115,8 +115,8 @@ def _viewer(request: ApiRequest, caller: Caller) -> str:
 async def get_history(
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
-    cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
+    limit: Limit = 24,
+    cursor: Cursor = "",
 ) -> HistoryBody:
     """The videos that the caller has watched and may still watch, the last one first."""
     user_id = account_id(caller)

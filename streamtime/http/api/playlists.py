@@ -5,22 +5,19 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, patch, post, put
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from streamtime.auth.access import Access, Caller, Visibility
 from streamtime.formatting import time_iso
 from streamtime.http.api.videos import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
-from streamtime.http.requests import account_id
+from streamtime.http.requests import Cursor, Limit, account_id
 from streamtime.http.services import PlaylistServices, VideoServices
 from streamtime.http.tracks import tracks_of
 from streamtime.http.video_urls import playlist_href, poster_url
-from streamtime.videos.listing import MAX_LIMIT
 from streamtime.videos.playlist_items import MAX_ITEMS
 from streamtime.videos.playlists import PlaylistEdit, PlaylistSummary
 
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Title = Annotated[str, msgspec.Meta(max_length=1_000)]
 Description = Annotated[str, msgspec.Meta(max_length=20_000)]

@@ -1,19 +1,17 @@
 """/api/v1/search: find videos by words, with the places of the matches, and counts by tag and owner."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery
 
 from streamtime.auth.access import Caller
-from streamtime.http.api.filters import Text
 from streamtime.http.api.videos import RenditionNames, VideoBody, video_body
 from streamtime.http.problems import problems
+from streamtime.http.requests import Cursor, Limit, Text
 from streamtime.http.services import VideoServices
 from streamtime.http.tracks import tracks_of
-from streamtime.videos.listing import MAX_LIMIT, Filters, Query, Sort
+from streamtime.videos.listing import Filters, Query, Sort
 from streamtime.videos.search import Facet, Field, Match, Result
 
 
@@ -67,8 +65,8 @@ async def search_videos(
     filters: NamedDependency[Filters],
     q: Text = "",
     sort: FromQuery[Sort] = Sort.RELEVANCE,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
-    cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
+    limit: Limit = 24,
+    cursor: Cursor = "",
 ) -> SearchBody:
     """Search titles, tags, owners, chapters, descriptions and captions of videos that the caller may find.
 

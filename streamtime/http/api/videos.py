@@ -7,22 +7,22 @@ from typing import Annotated
 import msgspec
 from litestar import delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.auth.audit import Actor
 from streamtime.database.transaction import Database
 from streamtime.errors import NotFound
 from streamtime.formatting import time_iso
-from streamtime.http.api.filters import Text
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
+from streamtime.http.requests import Cursor, Limit, Text
 from streamtime.http.services import PlaybackServices, VideoServices
 from streamtime.http.tracks import CaptionBody, ChapterBody, Tracks, caption_bodies, chapter_bodies, tracks_of
 from streamtime.http.video_urls import master_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.editing import Edit
-from streamtime.videos.listing import MAX_LIMIT, Filters, Query, Sort
+from streamtime.videos.listing import Filters, Query, Sort
 from streamtime.videos.video import Video, VideoState
 
 
@@ -214,8 +214,8 @@ async def list_videos(
     filters: NamedDependency[Filters],
     q: Text = "",
     sort: FromQuery[Sort] = Sort.NEW,
-    limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT)] = 24,
-    cursor: Annotated[str, QueryParameter(max_length=2_000)] = "",
+    limit: Limit = 24,
+    cursor: Cursor = "",
 ) -> VideoList:
     """Videos that are listed for the caller, and their own videos in every state and visibility.
 

@@ -14,7 +14,7 @@ from streamtime.auth.users import User
 from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.http.event_stream import event_stream, format_event, session_key
-from streamtime.http.requests import PageRequest, require_signed_in, wants_fragment
+from streamtime.http.requests import Cursor, PageRequest, Text, require_signed_in, wants_fragment
 from streamtime.http.services import AccountServices, StreamServices, VideoServices
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.video_urls import picture_href
@@ -62,10 +62,6 @@ def next_href(request: PageRequest, page: HasNext) -> str | None:
         return None
     params = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor" and value]
     return f"{request.url.path}?{urlencode([*params, ('cursor', page.next)])}"
-
-
-Text = Annotated[str, QueryParameter(max_length=200)]
-Cursor = Annotated[str, QueryParameter(max_length=2_000)]
 
 
 @get("/", include_in_schema=False)

@@ -8,9 +8,10 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Access, Caller, Visibility
 from streamtime.clock import Clock
 from streamtime.errors import Invalid
-from streamtime.http.pages.library import Cursor, current_video_card, next_href
+from streamtime.http.pages.library import current_video_card, next_href
 from streamtime.http.pages.watch import visibility_from
 from streamtime.http.requests import (
+    Cursor,
     Form,
     PageRequest,
     account_id,

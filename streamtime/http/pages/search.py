@@ -15,14 +15,12 @@ from streamtime.formatting import duration_text
 from streamtime.http.pages.library import (
     STATES,
     VISIBILITIES,
-    Cursor,
-    Text,
     current_video_card,
     next_href,
     video_cards,
     watches_of,
 )
-from streamtime.http.requests import PageRequest, wants_fragment
+from streamtime.http.requests import Cursor, PageRequest, Text, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.video_urls import watch_href

@@ -7,8 +7,8 @@ from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Access, Caller
 from streamtime.clock import Clock
-from streamtime.http.pages.library import Cursor, current_video_card, next_href
-from streamtime.http.requests import PageRequest, account_id, wants_fragment
+from streamtime.http.pages.library import current_video_card, next_href
+from streamtime.http.requests import Cursor, PageRequest, account_id, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.videos.listing import PAGE_SIZE
