@@ -14,6 +14,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure, Job
+from streamtime.storage.objects.leases import release_abandoned_collection
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import Timeline
 from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, PROCESSING, EncodeEstimate, WorkQueue
@@ -181,6 +182,7 @@ class Lifecycle:
         for video_id, keep in kept.items():
             await self.drop_growing(tx, video_id, keep=keep)
         await recheck_all(tx, self._timeline)
+        await release_abandoned_collection(tx)
         await self._ledger.mark_unreferenced_for_deletion(tx)
         await self.queue_garbage_collection(tx)
 

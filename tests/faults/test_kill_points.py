@@ -4,7 +4,7 @@ A sample of points that every run reaches; `make soak` collects and tries all of
 """
 
 from tests.faults.kill_points import kill_at
-from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
+from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS, Purge
 from tests.faults.points import Point
 from tests.faults.traced_server import TracedServer
 
@@ -35,3 +35,15 @@ def test_a_kill_during_a_bucket_request_loses_nothing_acknowledged(bucket_server
     tried = [kill_at(bucket_server, operations[point.operation](), film, point) for point in BUCKET_SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)
+
+
+def test_a_collection_runs_right_after_a_kill_in_the_middle_of_one(traced_server: TracedServer, film: bytes) -> None:
+    purge = Purge()
+    purge.prepare(traced_server, film)
+    traced_server.wait_idle_if_running()
+    purge.run(traced_server, [Point("purge", "unlink", "an object", nth=2).rule])
+    assert traced_server.wait_exit() != 0, "killed while it held the lease of a collection"
+    traced_server.start()
+    traced_server.run("gc")
+    purge.check(traced_server)
+    traced_server.consistency.assert_consistent()

@@ -152,6 +152,14 @@ class Leases:
             _log.warning("lease_not_released", lease=name, error=error.message)
 
 
+async def release_abandoned_collection(tx: Transaction) -> None:
+    """Release the lease of a collection that a killed process has left behind.
+
+    Only the holder of `server.lock` collects, so the new holder, who calls this at startup, knows that it is over.
+    """
+    await tx.execute(delete(leases).where(leases.c.name == COLLECTION))
+
+
 @dataclass(slots=True)
 class _Lease:
     """When the lease was renewed, by the event loop's clock, and its expiry in the row, by wall-clock time."""
