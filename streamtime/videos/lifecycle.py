@@ -341,7 +341,7 @@ class VideoJobs:
             tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
         )
         await self._timeline.add(tx, video.id, "retried", "Queued again by hand.")
-        await self._work_queue.prepare(tx, video)
+        await self._prepare_anew(tx, video)
 
     async def reprocess(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
         """Make all renditions again from the original, or only those of the named `rungs`.
@@ -362,7 +362,7 @@ class VideoJobs:
         await self._updater.update(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
         subject = "Everything" if rungs is None else ", ".join(rungs)
         await self._timeline.add(tx, video.id, "again", f"{subject} is to be made again.")
-        await self._work_queue.prepare(tx, video)
+        await self._prepare_anew(tx, video)
 
     async def cancel(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Cancel the processing of a video. It becomes failed and can be retried.
@@ -373,3 +373,8 @@ class VideoJobs:
         if not await self._work_queue.cancel(tx, video, kinds=(PREPARE, FIRST, LADDER)):
             raise Conflict("This video is not being processed any more.")
         await self._lifecycle.mark_failed(tx, video, failure)
+
+    async def _prepare_anew(self, tx: Transaction, video: Video) -> None:
+        """Queue `prepare`. A previous one may still make the poster; the queue would drop a second one beside it."""
+        await self._work_queue.cancel(tx, video, kinds=(PREPARE, FIRST, LADDER))
+        await self._work_queue.prepare(tx, video)

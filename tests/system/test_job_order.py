@@ -105,6 +105,17 @@ def test_killed_in_the_first_rung_it_goes_on_at_the_same_addresses(start_server:
     wait_until(lambda: not server.files("spool"), "the spool is empty")
 
 
+def keep_preparing(server: Server, video: str) -> None:
+    """Leave a running `prepare` behind, as if it still made the poster of a video that is ready."""
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db", timeout=30)) as database, database:
+        database.execute(
+            "UPDATE jobs SET state = 'running', lease_owner = 'another', lease_until_ms = 9e15, finished_at_ms = NULL "
+            "WHERE kind = 'prepare' AND subject = (SELECT 'video:' || id FROM videos WHERE public_id = ?)",
+            (video,),
+        )
+        assert database.execute("SELECT changes()").fetchone() == (1,)
+
+
 def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartServer, clips: Path) -> None:
     server = start_server(STREAMTIME_TRANSCODE__NICE="0")
     ann = server.person("ann")
@@ -113,6 +124,7 @@ def test_prepared_again_it_plays_as_it_was_until_all_is_new(start_server: StartS
     body = reached(ann, video, "ready")
     master = body["urls"]["master"]
     old = [*video_playlists(ann.api, master), *audio_playlists(ann.api, master)]
+    keep_preparing(server, video)
     assert ann.api.post(f"/api/v1/videos/{video}/retry", json={"rungs": ["240p"]}).status_code == 202
     assert video_playlists(ann.api, master) == old[:2]
     wait_until(server.workers, "it is being prepared", within_s=PATIENCE_S)
