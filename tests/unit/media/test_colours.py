@@ -5,10 +5,9 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.ladder import plan_ladder
 from tests.clips import run_ffmpeg
 from tests.unit.media.charts import BT601, CHART, Colour, furthest, make_chart, read_colours, shown_colours
-from tests.unit.media.worker_harness import facts_of, make
+from tests.unit.media.worker_harness import facts_of, largest_rung, make
 
 X264 = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "8")
 X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-crf", "8", "-x265-params", "log-level=error")
@@ -16,9 +15,7 @@ LOSSLESS = ("-c:v", "ffv1")
 
 
 async def made_of(source: Path, folder: Path) -> list[Colour]:
-    video = (await facts_of(source)).video
-    rungs = plan_ladder(video.width, video.height, video.fps)[:1]
-    return shown_colours((await make(source, folder, rungs=rungs, audio=False)).renditions[0].path)
+    return shown_colours((await make(source, folder, rungs=largest_rung, audio=False)).renditions[0].path)
 
 
 def spoken(matrix: str, primaries: str = "709", transfer: str = "709", reach: str = "limited") -> str:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.hls.ladder import plan_ladder
 from tests.clips import run_ffmpeg, truncate_clip
-from tests.unit.media.worker_harness import IN_STEP_S, facts_of, heard, make, package_smallest, seen
+from tests.unit.media.worker_harness import IN_STEP_S, heard, make, package_smallest, seen, whole_ladder
 
 
 @pytest.mark.parametrize(
@@ -86,9 +85,7 @@ async def test_a_picture_that_breaks_off_is_not_held(flashes: Path, tmp_path: Pa
         whole, source = tmp_path / name, tmp_path / f"cut-{name}"
         run_ffmpeg("-i", str(flashes), "-c", "copy", "-movflags", "+faststart", str(whole))
         truncate_clip(whole, 0.6, source)
-        video = (await facts_of(source)).video
-        rungs = plan_ladder(video.width, video.height, video.fps)
-        result = await make(source, tmp_path, rungs=rungs, audio=False)
+        result = await make(source, tmp_path, rungs=whole_ladder, audio=False)
         assert result.done is not None
         assert 500 < result.renditions[0].index.duration_ms < 3000
         assert result.done.damaged_after_ms == result.done.duration_ms

@@ -6,15 +6,10 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.ladder import PlannedRung, plan_ladder
+from streamtime.hls.ladder import plan_ladder
 from streamtime.hls.segment_index import Grid
 from tests.clips import make_clip
-from tests.unit.media.worker_harness import facts_of, make, picture_times_s
-
-
-async def ladder_of(source: Path, *, copied_height: int | None = None) -> tuple[PlannedRung, ...]:
-    video = (await facts_of(source)).video
-    return plan_ladder(video.width, video.height, video.fps, copied_height=copied_height)
+from tests.unit.media.worker_harness import largest_rung, make, picture_times_s, whole_ladder
 
 
 def edge_colours(path: Path) -> list[tuple[int, int, int]]:
@@ -28,7 +23,7 @@ def edge_colours(path: Path) -> list[tuple[int, int, int]]:
 async def test_all_rungs_are_cut_where_the_copy_is(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mkv", duration_s=15, width=854, height=480, fps="30000/1001", gop_s=2.7)
     copied = (await make(source, tmp_path, copy=True)).renditions[0]
-    rungs = await ladder_of(source, copied_height=480)
+    rungs = plan_ladder(854, 480, Fraction(30000, 1001), copied_height=480)
     assert [rung.name for rung in rungs] == ["360p", "240p"]
     made = await make(source, tmp_path, rungs=rungs, audio=False, grid=Grid.of_copy(copied.index))
     for number in range(2):
@@ -38,7 +33,7 @@ async def test_all_rungs_are_cut_where_the_copy_is(tmp_path: Path) -> None:
 
 async def test_without_a_copy_cuts_come_every_four_seconds(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mkv", duration_s=9, width=640, height=360, video="vp9")
-    made = await make(source, tmp_path, rungs=await ladder_of(source), audio=False)
+    made = await make(source, tmp_path, rungs=whole_ladder, audio=False)
     for rendition in made.renditions.values():
         assert [float(s) for s in rendition.starts_s] == pytest.approx([0, 4, 8, 9], abs=0.001)
         for number, starts_s in enumerate(rendition.starts_s[:-1]):
@@ -50,7 +45,7 @@ async def test_without_a_copy_cuts_come_every_four_seconds(tmp_path: Path) -> No
 
 async def test_fast_sources_are_halved_where_small_and_still_cut_together(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mp4", duration_s=5, width=1280, height=720, fps=60, gop_s=20)
-    rungs = await ladder_of(source)
+    rungs = plan_ladder(1280, 720, Fraction(60))
     assert [(rung.name, rung.fps) for rung in rungs[:2]] == [("720p", Fraction(60)), ("480p", Fraction(30))]
     made = await make(source, tmp_path, rungs=(rungs[0], rungs[-1]), audio=False)
     assert made.renditions[0].starts_s == made.renditions[1].starts_s
@@ -75,8 +70,7 @@ async def test_sizes_are_even_upright_and_in_square_pixels(
     tmp_path: Path, options: dict[str, object], size: tuple[int, int]
 ) -> None:
     source = make_clip(tmp_path / "clip.mp4", duration_s=1, audio=None, **options)  # type: ignore[arg-type]  # a table
-    rung = (await ladder_of(source))[0]
-    made = await make(source, tmp_path, rungs=(rung,))
+    made = await make(source, tmp_path, rungs=largest_rung)
     started = made.renditions[0].started
     assert (started.width, started.height) == size
     with av.open(str(made.renditions[0].path)) as container:
@@ -89,9 +83,9 @@ async def test_sizes_are_even_upright_and_in_square_pixels(
 async def test_a_turned_picture_stands_upright(tmp_path: Path, turn: int) -> None:
     plain = make_clip(tmp_path / "plain.mp4", duration_s=1, audio=None, width=480, height=360)
     turned = make_clip(tmp_path / "turned.mp4", duration_s=1, audio=None, width=480, height=360, rotation=turn)
-    reference = await make(plain, tmp_path, rungs=(await ladder_of(plain))[:1])
+    reference = await make(plain, tmp_path, rungs=largest_rung)
     before = edge_colours(reference.renditions[0].path)
-    made = await make(turned, tmp_path, rungs=(await ladder_of(turned))[:1])
+    made = await make(turned, tmp_path, rungs=largest_rung)
     after = edge_colours(made.renditions[0].path)
     # The clip's turn is counter-clockwise: what was at the top right is then at the top left.
     steps = turn // 90
@@ -117,7 +111,7 @@ async def test_a_turned_picture_stands_upright(tmp_path: Path, turn: int) -> Non
 )
 async def test_every_kind_of_source_becomes_plain_video(tmp_path: Path, name: str, options: dict[str, object]) -> None:
     source = make_clip(tmp_path / name, **{"width": 320, "height": 240, **options})  # type: ignore[arg-type]  # a table
-    made = await make(source, tmp_path, rungs=await ladder_of(source))
+    made = await make(source, tmp_path, rungs=whole_ladder)
     expected_s = float(options.get("duration_s", 4.0))  # type: ignore[arg-type]  # a table
     for rendition in made.renditions.values():
         assert rendition.index.duration_ms == pytest.approx(expected_s * 1000, abs=120)
@@ -135,7 +129,7 @@ async def test_every_kind_of_source_becomes_plain_video(tmp_path: Path, name: st
 async def test_colours_stay(tmp_path: Path, extra: tuple[str, ...]) -> None:
     plain = make_clip(tmp_path / "plain.mkv", duration_s=1, audio=None, width=320, height=240)
     other = make_clip(tmp_path / "other.mkv", duration_s=1, audio=None, width=320, height=240, extra=extra)
-    made = await make(other, tmp_path, rungs=await ladder_of(other))
+    made = await make(other, tmp_path, rungs=whole_ladder)
     for found, wanted in zip(edge_colours(made.renditions[0].path), edge_colours(plain), strict=True):
         assert found == pytest.approx(wanted, abs=25)
     with av.open(str(made.renditions[0].path), "r") as container:
@@ -144,7 +138,7 @@ async def test_colours_stay(tmp_path: Path, extra: tuple[str, ...]) -> None:
 
 async def test_a_still_picture_is_cut_like_any_other(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "clip.mkv", duration_s=60, fps="1/10", width=320, height=240, gop_s=60)
-    made = await make(source, tmp_path, rungs=await ladder_of(source), audio=False)
+    made = await make(source, tmp_path, rungs=whole_ladder, audio=False)
     assert [float(s) for s in made.renditions[0].starts_s] == pytest.approx(list(range(0, 61, 4)), abs=0.01)
 
 
@@ -152,8 +146,8 @@ async def test_ceilings_hold(tmp_path: Path) -> None:
     source = make_clip(
         tmp_path / "clip.mp4", duration_s=8, width=640, height=480, audio=None, extra=("-vf", "noise=alls=80:allf=t")
     )
-    made = await make(source, tmp_path, rungs=await ladder_of(source))
-    for number, rung in enumerate(await ladder_of(source)):
+    made = await make(source, tmp_path, rungs=whole_ladder)
+    for number, rung in enumerate(whole_ladder(made.facts)):
         assert made.renditions[number].index.average_bps <= rung.maxrate_bps * 1.35
 
 
@@ -164,6 +158,6 @@ async def test_what_is_there_of_a_broken_file_is_encoded(tmp_path: Path) -> None
     middle = len(data) // 2
     data[middle : middle + 3000] = bytes(3000)
     broken.write_bytes(data)
-    made = await make(broken, tmp_path, rungs=await ladder_of(broken), audio=False)
+    made = await make(broken, tmp_path, rungs=whole_ladder, audio=False)
     assert made.done is not None
     assert len(picture_times_s(made.renditions[0].data)) > 80

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
 from tests.hostile.edge_case_clips import make_film
 from tests.hostile.recipes import Recipe, Sound
@@ -14,12 +13,12 @@ from tests.unit.media.worker_harness import (
     HEIGHT,
     IN_STEP_S,
     WIDTH,
-    facts_of,
     heard,
     make,
     package_smallest,
     picture_times_s,
     seen,
+    whole_ladder,
 )
 
 
@@ -76,8 +75,7 @@ async def test_rungs_with_fewer_pictures_end_with_the_source(tmp_path: Path, con
     """The last pictures of an uneven pace may be left out: the one before them lasts until they end."""
     recipe = Recipe(container=container, rate="120", pictures=120, pace="jitter", chance=chance, width=640, height=480)
     source = make_film(recipe, tmp_path / f"film.{container}")
-    video = (await facts_of(source)).video
-    result = await make(source, tmp_path, rungs=plan_ladder(video.width, video.height, video.fps))
+    result = await make(source, tmp_path, rungs=whole_ladder)
     ends_ms = [rendition.index.duration_ms for rendition in result.renditions.values()]
     assert len(ends_ms) > 1
     assert ends_ms == pytest.approx([decode(source).ends_s * 1000] * len(ends_ms), abs=2)

@@ -6,9 +6,8 @@ from pathlib import Path
 import av
 import pytest
 
-from streamtime.hls.ladder import plan_ladder
 from tests.clips import make_clip, run_ffmpeg
-from tests.unit.media.worker_harness import facts_of, make, picture_times_s
+from tests.unit.media.worker_harness import make, picture_times_s, whole_ladder
 
 
 def brightness(path: Path) -> float:
@@ -70,9 +69,7 @@ async def test_a_stream_that_begins_long_before_its_first_keyframe_is_read_and_h
     )
     data = whole.read_bytes()
     source.write_bytes(data[len(data) // 188 // 14 * 188 :])
-    video = (await facts_of(source)).video
-    rungs = plan_ladder(video.width, video.height, video.fps)
-    result = await make(source, tmp_path, rungs=rungs, poster=True)
+    result = await make(source, tmp_path, rungs=whole_ladder, poster=True)
     assert result.poster is not None
     assert result.renditions[0].index.duration_ms == pytest.approx(2000, abs=41)
     assert len(picture_times_s(result.renditions[0].data)) == pytest.approx(50, abs=1)

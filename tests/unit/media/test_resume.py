@@ -24,17 +24,15 @@ from streamtime.workers.protocol import (
     SegmentWritten,
 )
 from tests.clips import make_clip
-from tests.unit.media.worker_harness import LAUNCHER, Rendition, facts_of, make, picture_times_s
+from tests.unit.media.worker_harness import LAUNCHER, Rendition, facts_of, make, picture_times_s, whole_ladder
 
 
 async def whole(
     source: Path, folder: Path, *, copy_audio: bool | None = None
 ) -> tuple[list[PlannedRung], list[Rendition]]:
     """All rungs and the sound, made without a break."""
-    video = (await facts_of(source)).video
-    rungs = list(plan_ladder(video.width, video.height, video.fps))
-    made = await make(source, folder, rungs=rungs, copy_audio=copy_audio)
-    return rungs, [made.renditions[number] for number in sorted(made.renditions)]
+    made = await make(source, folder, rungs=whole_ladder, copy_audio=copy_audio)
+    return list(whole_ladder(made.facts)), [made.renditions[number] for number in sorted(made.renditions)]
 
 
 def cut_back(rendition: Rendition, segments: int) -> Resume:

@@ -3,7 +3,7 @@
 import io
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +37,9 @@ IN_STEP_S = 0.04
 """How far picture and sound may be apart, in seconds."""
 
 LAUNCHER = WorkerLauncher(stall_timeout_s=60, nice=0)
+
+ChooseRungs = Callable[[ProbeResult], Sequence[PlannedRung]]
+"""Chooses rungs by what the worker tells of the source: a worker takes a tenth of a CPU second to start."""
 
 
 @dataclass
@@ -94,7 +97,7 @@ async def make(
     folder: Path,
     *,
     copy: bool = False,
-    rungs: Sequence[PlannedRung] = (),
+    rungs: Sequence[PlannedRung] | ChooseRungs = (),
     audio: bool = True,
     copy_audio: bool | None = None,
     poster: bool = False,
@@ -106,13 +109,14 @@ async def make(
     try:
         async with LAUNCHER.launch(descriptor) as worker:
             facts = await worker.probe()
+            chosen = rungs(facts) if callable(rungs) else rungs
             numbers = iter(range(64))
             order = Package(
                 origin_us=facts.origin_us,
                 video_stream=facts.video.stream,
                 duration_ms=facts.duration_ms,
                 copy=CopyVideo(next(numbers)) if copy else None,
-                encodes=tuple(EncodeVideo(next(numbers), rung) for rung in rungs),
+                encodes=tuple(EncodeVideo(next(numbers), rung) for rung in chosen),
                 audios=tuple(
                     PackageAudio(next(numbers), a.stream, a.copyable if copy_audio is None else copy_audio)
                     for a in facts.audios
@@ -209,16 +213,26 @@ def loud_times_s(data: bytes, *, threshold: float = 0.1, quiet_s: float = 0.3) -
     return times
 
 
+def whole_ladder(facts: ProbeResult) -> Sequence[PlannedRung]:
+    return plan_ladder(facts.video.width, facts.video.height, facts.video.fps)
+
+
+def largest_rung(facts: ProbeResult) -> Sequence[PlannedRung]:
+    return whole_ladder(facts)[:1]
+
+
+def smallest_rung(facts: ProbeResult) -> Sequence[PlannedRung]:
+    return whole_ladder(facts)[-1:]
+
+
 async def package_smallest(source: Path, folder: Path) -> Result:
     """The smallest rung and all sound; what cannot be copied is encoded, as the server has it done."""
-    video = (await facts_of(source)).video
-    rungs = plan_ladder(video.width, video.height, video.fps)[-1:]
     try:
-        return await make(source, folder, rungs=rungs)
+        return await make(source, folder, rungs=smallest_rung)
     except WorkerFailed as error:
         if error.code != "audio_copy_unfit":
             raise
-        return await make(source, folder, rungs=rungs, copy_audio=False)
+        return await make(source, folder, rungs=smallest_rung, copy_audio=False)
 
 
 def seen(result: Result) -> list[float]:
