@@ -130,8 +130,8 @@ def main() -> None:
         _measure(ours, options.rounds)
 
 
-def seed(path: Path, count: int) -> int:
-    """Add videos to a database; returns how many."""
+def seed(path: Path, count: int, *, captions: bool = True) -> int:
+    """Add videos to a database, a third of them with captions; returns how many."""
     drawn = random.Random(7)  # noqa: S311  # the same library each time
     now = int(time.time() * 1000)
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
@@ -153,7 +153,7 @@ def seed(path: Path, count: int) -> int:
                 "INSERT INTO video_tags (video_id, tag_folded, tag, position) VALUES (?, ?, ?, ?)",
                 [(video, tag, tag, position) for position, tag in enumerate(tags)],
             )
-            if number % 3 == 0:
+            if captions and number % 3 == 0:
                 connection.execute(
                     "INSERT INTO captions (video_id, name, language, label, origin, cues, webvtt, created_at_ms)"
                     " VALUES (?, 'en', 'en', 'English', 'upload', ?, ?, ?)",

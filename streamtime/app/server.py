@@ -18,6 +18,7 @@ from streamtime.app.jobs import build_jobs, memory_budget, rungs
 from streamtime.app.maintenance import build_maintenance
 from streamtime.app.videos import (
     build_account_deletion,
+    build_library,
     build_playback,
     build_playlists,
     build_shared_state,
@@ -69,6 +70,7 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
 def _build_services(config: Config, base: Infrastructure, passwords: PasswordHashing) -> Services:
     shared, records = build_shared_state(base), build_store_records(base)
     videos, storage = build_videos(config, base), build_storage(config, base)
+    playlists = build_playlists(base)
     management = build_account_management(config, base.database, base.clock, passwords)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
@@ -77,7 +79,8 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
         accounts=build_accounts(config, management, build_account_deletion(base, videos)),
         auth=build_auth(config, base, management, ticket_keys),
         videos=videos,
-        playlists=build_playlists(base),
+        playlists=playlists,
+        library=build_library(base, videos, playlists),
         uploads=build_uploads(config, base, videos, storage),
         playback=build_playback(config, base, videos, shared),
         sharing=SharingServices(

@@ -9,6 +9,7 @@ from streamtime.auth.sessions import Sessions
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.http.services import (
+    LibraryServices,
     PlaybackServices,
     PlaylistServices,
     StorageServices,
@@ -23,6 +24,7 @@ from streamtime.uploads.receive import Receiver, UploadProgress
 from streamtime.uploads.terminate import Termination, UploadExpiry
 from streamtime.uploads.upload import UploadLimits, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.bulk import Bulk, BulkChanges
 from streamtime.videos.captions import Captions, Chapters
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
@@ -99,6 +101,12 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
 def build_playlists(base: Infrastructure) -> PlaylistServices:
     """Build the services for playlists."""
     return PlaylistServices(VideoPlaylists(base.database, base.clock), PlaylistItems(base.database, base.clock))
+
+
+def build_library(base: Infrastructure, videos: VideoServices, playlists: PlaylistServices) -> LibraryServices:
+    """Build the services for a library as a whole."""
+    changes = BulkChanges(videos.editor, videos.trash, videos.jobs, playlists.items)
+    return LibraryServices(bulk=Bulk(base.database, videos.listing, changes))
 
 
 def build_account_deletion(base: Infrastructure, videos: VideoServices) -> AccountDeletion:

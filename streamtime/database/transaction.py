@@ -263,6 +263,8 @@ class Transaction:
 
     async def bump_epoch(self) -> None:
         """Record that permissions have changed: this commit invalidates all caches of them."""
+        if self.epoch_bumped:
+            return
         self.epoch_bumped = True
         await self.execute(update(permission_epoch).values(value=permission_epoch.c.value + 1))
 

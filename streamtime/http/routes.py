@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from streamtime.http.api import admin, auth, captions, events, history, links, me, playlists, search, uploads, videos
+from streamtime.http.api import (
+    admin,
+    auth,
+    bulk,
+    captions,
+    events,
+    history,
+    links,
+    me,
+    playlists,
+    search,
+    uploads,
+    videos,
+)
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -163,6 +176,8 @@ ROUTES: tuple[Any, ...] = (
     account_deletion.delete_own_account,
     # the API
     videos.list_videos,
+    bulk.count_videos,
+    bulk.change_videos,
     search.search_videos,
     history.get_position,
     history.put_position,

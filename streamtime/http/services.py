@@ -46,6 +46,7 @@ from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRepository
 from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.bulk import Bulk
 from streamtime.videos.captions import Captions, Chapters
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import VideoDeletion
@@ -137,6 +138,13 @@ class PlaylistServices:
 
 
 @dataclass(frozen=True, slots=True)
+class LibraryServices:
+    """What an account does with its library as a whole."""
+
+    bulk: Bulk
+
+
+@dataclass(frozen=True, slots=True)
 class UploadServices:
     """Resumable uploads."""
 
@@ -219,6 +227,7 @@ class Services:
     auth: AuthServices
     videos: VideoServices
     playlists: PlaylistServices
+    library: LibraryServices
     uploads: UploadServices
     playback: PlaybackServices
     sharing: SharingServices

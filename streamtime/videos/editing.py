@@ -1,9 +1,10 @@
 """Edit videos: title, description, tags, visibility and poster."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import Visibility
@@ -91,7 +92,7 @@ class Editor:
                 await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
             if tags is not None:
                 await _replace_tags(tx, video.id, tags)
-            if edit.visibility is not None and edit.visibility.value != row["visibility"]:
+            if edit.visibility is not None:
                 await self._change_visibility(tx, row, edit.visibility, by)
             if edit.poster_ms is not None and edit.poster_ms != row["poster_ms"]:
                 await self._posters.choose(tx, row, edit.poster_ms)
@@ -99,7 +100,41 @@ class Editor:
 
         await self._database.write(body)
 
-    async def _change_visibility(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> None:
+    async def set_visibility(self, tx: Transaction, video: Video, wanted: Visibility, by: Actor) -> bool:
+        """Change who may watch a video. Returns whether that is a change.
+
+        Raises:
+            NotFound: the video was deleted meanwhile.
+        """
+        changed = await self._change_visibility(tx, await require_not_deleted(tx, video.id), wanted, by)
+        if changed:
+            self._publisher.publish_on_commit(tx, video)
+        return changed
+
+    async def change_tags(
+        self, tx: Transaction, video: Video, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> bool:
+        """Add and remove tags, whatever their case; the others keep their order. Returns whether that is a change.
+
+        Raises:
+            Invalid: the video would have too many tags.
+            NotFound: the video was deleted meanwhile.
+        """
+        await require_not_deleted(tx, video.id)
+        query = select(video_tags.c.tag).where(video_tags.c.video_id == video.id).order_by(video_tags.c.position)
+        before = tuple((await tx.execute(query)).scalars())
+        known, removed = ({tag.casefold() for tag in tags} for tags in (before, remove))
+        kept = [tag for tag in before if tag.casefold() not in removed]
+        after = clean_tags((*kept, *(tag for tag in add if tag.casefold() not in known)))
+        if after == before:
+            return False
+        await _replace_tags(tx, video.id, after)
+        self._publisher.publish_on_commit(tx, video)
+        return True
+
+    async def _change_visibility(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> bool:
+        if wanted.value == row["visibility"]:
+            return False
         values: dict[str, object] = {"visibility": wanted.value}
         if wanted in LISTED_VISIBILITIES and row["published_at_ms"] is None:
             values["published_at_ms"] = self._clock.now_ms()
@@ -110,6 +145,7 @@ class Editor:
         change = {"before": row["visibility"], "now": wanted.value}
         await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **change)
         await tx.bump_epoch()
+        return True
 
 
 def _texts(edit: Edit) -> dict[str, object]:

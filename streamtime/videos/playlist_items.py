@@ -87,22 +87,22 @@ class PlaylistItems:
             NotFound: the video or the playlist has been deleted meanwhile.
             Conflict: the playlist is full.
         """
-        now = self._clock.now_ms()
+        await self._database.write(lambda tx: self.append(tx, playlist, video))
 
-        async def body(tx: Transaction) -> None:
-            query = select(func.count().label("count"), func.max(playlist_items.c.position).label("last"))
-            row = (await tx.execute(query.where(playlist_items.c.playlist_id == playlist.id))).mappings().one()
-            if await self._contains(tx, playlist, video):
-                return
-            if row["count"] >= MAX_ITEMS:
-                raise Conflict(f"A playlist has at most {MAX_ITEMS:,} videos.", code="playlist_full")
-            await _require_both(tx, playlist, video)
-            position = 0 if row["last"] is None else row["last"] + 1
-            values = {"playlist_id": playlist.id, "video_id": video.id, "position": position, "added_at_ms": now}
-            await tx.execute(insert(playlist_items).values(**values))
-            await self._touch(tx, playlist)
-
-        await self._database.write(body)
+    async def append(self, tx: Transaction, playlist: Playlist, video: Video) -> bool:
+        """Append a video as `add` does. Returns whether that is a change."""
+        query = select(func.count().label("count"), func.max(playlist_items.c.position).label("last"))
+        row = (await tx.execute(query.where(playlist_items.c.playlist_id == playlist.id))).mappings().one()
+        if await self._contains(tx, playlist, video):
+            return False
+        if row["count"] >= MAX_ITEMS:
+            raise Conflict(f"A playlist has at most {MAX_ITEMS:,} videos.", code="playlist_full")
+        await _require_both(tx, playlist, video)
+        position, now = 0 if row["last"] is None else row["last"] + 1, self._clock.now_ms()
+        values = {"playlist_id": playlist.id, "video_id": video.id, "position": position, "added_at_ms": now}
+        await tx.execute(insert(playlist_items).values(**values))
+        await self._touch(tx, playlist)
+        return True
 
     async def remove(self, caller: Caller, playlist: Playlist, video: str) -> None:
         """Remove the video with that public id.

@@ -83,8 +83,10 @@ class Trash:
         """Return when a deleted video will be purged; None if it is not deleted."""
         return None if video.deleted_at_ms is None else video.deleted_at_ms + self.retention_days * DAY_MS
 
-    async def soft_delete(self, tx: Transaction, video: Video, by: Actor) -> None:
+    async def soft_delete(self, tx: Transaction, video: Video, by: Actor, *, batch: str | None = None) -> None:
         """Move a video to the trash. One that is still uploading is purged, as is any if retention is 0 days.
+
+        `batch` names the videos that are deleted together, and can be restored together.
 
         Raises:
             VideoNotFound: it is deleted already.
@@ -96,7 +98,8 @@ class Trash:
         await self._lifecycle.stop(tx, video)
         await self._lifecycle.add_timeline_entry(tx, video, "binned", "It was deleted, and is in the bin.")
         deleted_at = self._retention.deleted_at_ms(row["created_at_ms"])
-        await tx.execute(update(videos).where(videos.c.id == video.id).values(deleted_at_ms=deleted_at))
+        values = {"deleted_at_ms": deleted_at, "deletion_batch": batch}
+        await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
         await self._forget_client_key(tx, video)
         await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"])
         await tx.bump_epoch()
@@ -111,6 +114,7 @@ class Trash:
         row = await self._require_trashed(tx, video)
         values: dict[str, object] = {
             "deleted_at_ms": None,
+            "deletion_batch": None,
             # Media URLs from before the deletion have answered 404, and must continue to.
             "access_generation": videos.c.access_generation + 1,
         }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, false, select, true
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -262,6 +262,13 @@ class Videos:
         if not found:
             raise VideoNotFound
         return found[0]
+
+
+def manageable(caller: Caller) -> ColumnElement[bool]:
+    """Return which videos a caller may manage, in any state, as `access_level` and `may_restore` decide for one."""
+    if not caller.signed_in or caller.only_video is not None:
+        return false()
+    return true() if caller.is_admin else videos.c.owner_id == caller.user_id
 
 
 async def require_not_deleted(tx: Transaction, video_id: int) -> RowMapping:

@@ -191,6 +191,16 @@ class Purge(Delete):
     query: ClassVar = {"now": "true"}
 
 
+class DeleteMany(Delete):
+    """All videos of a filter are deleted with one request."""
+
+    name = "delete many"
+
+    def ask(self, server: TracedServer) -> None:
+        answer = server.ann.api.post("/api/v1/videos/bulk", json={"action": "delete", "filter": {}}).raise_for_status()
+        self.gone = self.video in {each["id"] for each in answer.json()["items"] if each["outcome"] == "done"}
+
+
 class Restore(RequestOperation):
     """A video is restored from the trash."""
 
@@ -328,6 +338,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     Publish,
     Hide,
     Delete,
+    DeleteMany,
     Restore,
     Purge,
     Migration,

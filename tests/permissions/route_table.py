@@ -222,6 +222,13 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     # the API
     "/api/v1/videos": {"GET": RouteRule(everyone)},
     "/api/v1/search": {"GET": RouteRule(everyone)},
+    "/api/v1/videos/bulk": {
+        "GET": RouteRule(account_required),
+        # another's video is not found, and this one is public already
+        "POST": RouteRule(
+            account_required, {"json": {"action": "visibility", "videos": ["{video}"], "visibility": "public"}}
+        ),
+    },
     VIDEO: {
         "GET": RouteRule(can_watch),
         "PATCH": RouteRule(can_manage, {"json": {"title": "Taken over"}}, consumes=True),

@@ -45,12 +45,14 @@ videos = Table(
     at("published", nullable=True),
     at("deleted", nullable=True),
     at("purged", nullable=True),
+    Column("deletion_batch", Text),
     one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
     one_of("visibility", ("private", "members", "unlisted", "public")),
     one_of("duplicate", ("asked", "kept")),
     Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
     Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
+    Index("ix_videos_deletion_batch", "deletion_batch", sqlite_where=text("deletion_batch IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 

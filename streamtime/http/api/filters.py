@@ -33,12 +33,44 @@ async def read_filters(
         visibility=visibility,
         state=in_state,
         tags=tuple(tags or ()),
-        min_duration_ms=None if min_duration_s is None else round(min_duration_s * 1000),
-        max_duration_ms=None if max_duration_s is None else round(max_duration_s * 1000),
+        min_duration_ms=_milliseconds(min_duration_s),
+        max_duration_ms=_milliseconds(max_duration_s),
         after_ms=_midnight_ms(after),
         before_ms=_midnight_ms(before),
         min_lines=min_resolution,
     )
+
+
+class FilterBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The filters of a list in a body: the same as in its query."""
+
+    q: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    visibility: Visibility | None = None
+    state: VideoState | None = None
+    tag: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=20)] = []
+    min_duration_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    max_duration_s: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    after: date | None = None
+    before: date | None = None
+    min_resolution: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+
+    @property
+    def filters(self) -> Filters:
+        """The filters; `q` is not one of them."""
+        return Filters(
+            visibility=self.visibility,
+            state=self.state,
+            tags=tuple(self.tag),
+            min_duration_ms=_milliseconds(self.min_duration_s),
+            max_duration_ms=_milliseconds(self.max_duration_s),
+            after_ms=_midnight_ms(self.after),
+            before_ms=_midnight_ms(self.before),
+            min_lines=self.min_resolution,
+        )
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _midnight_ms(day: date | None) -> EpochMs | None:
