@@ -17,6 +17,7 @@ from streamtime.http.services import (
     VideoServices,
 )
 from streamtime.playback.media_reader import MediaReader, SegmentCache
+from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
 from streamtime.playback.served_playlists import Playlists, TextTracks
 from streamtime.uploads.create import UploadCreation
@@ -192,11 +193,13 @@ def build_playback(
         video = await videos.repository.by_id(video_id)
         await base.database.write(lambda tx: videos.lifecycle.recheck(tx, video))
 
+    reader = MediaReader(base.stores, base.ledger, SegmentCache(config.storage.memory_cache))
     return PlaybackServices(
         segments=segments,
         playlists=Playlists(cache, segments, recheck),
         text_tracks=TextTracks(cache, videos.captions),
-        media_reader=MediaReader(base.stores, base.ledger, SegmentCache(config.storage.memory_cache)),
+        media_reader=reader,
+        mp4_files=Mp4Files(cache, reader, shared.viewer_activity),
     )
 
 

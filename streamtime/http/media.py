@@ -20,6 +20,7 @@ from streamtime.http.server.connection import AbortResponse
 from streamtime.http.services import PlaybackServices
 from streamtime.logging import get_logger
 from streamtime.playback.media_reader import MediaRange, MediaReader
+from streamtime.playback.mp4_files import Mp4File
 from streamtime.playback.served_playlists import Playlist, WebVttFile
 
 Scope = dict[str, Any]
@@ -40,8 +41,8 @@ async def send_media(
     scope: Scope,
     receive: Receive,
     send: SendMessage,
-    media: MediaRange,
-    reader: MediaReader,
+    media: MediaRange | Mp4File,
+    playback: PlaybackServices,
     *,
     shared_cache_s: int = 0,
 ) -> None:
@@ -59,7 +60,7 @@ async def send_media(
             content_range = (b"content-range", b"bytes */%d" % media.length)
             await _empty(send, 416, [*_common(media, shared_cache_s), content_range, (b"content-length", b"0")])
         case SendRange() as part:
-            await _send(scope, receive, send, media, part, reader, shared_cache_s)
+            await _send(scope, receive, send, media, part, playback, shared_cache_s)
 
 
 async def send_text(scope: Scope, send: SendMessage, text: str, *, content_type: str, etag: str) -> None:
@@ -91,9 +92,9 @@ async def _send(
     scope: Scope,
     receive: Receive,
     send: SendMessage,
-    media: MediaRange,
+    media: MediaRange | Mp4File,
     part: SendRange,
-    reader: MediaReader,
+    playback: PlaybackServices,
     shared_cache_s: int,
 ) -> None:
     if media.presigned_url is not None and scope["method"] == "GET":
@@ -108,7 +109,10 @@ async def _send(
         headers.append((b"content-disposition", _attachment(media.download_name)))
     if scope["method"] == "HEAD":
         await _empty(send, part.status, headers)
-    elif reader.reads_whole(media, part.length):
+    elif isinstance(media, Mp4File):
+        pieces = playback.mp4_files.stream(media, part.start, part.length)
+        await _stream(receive, send, headers, pieces, part.status)
+    elif (reader := playback.media_reader).reads_whole(media, part.length):
         body = await _read_whole(media, part, reader)
         await send({"type": "http.response.start", "status": part.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -165,7 +169,7 @@ def _redirect_headers(url: str) -> Headers:
     return [(b"location", url.encode()), (b"cache-control", b"no-store"), (b"content-length", b"0")]
 
 
-def _common(media: MediaRange, shared_cache_s: int) -> Headers:
+def _common(media: MediaRange | Mp4File, shared_cache_s: int) -> Headers:
     headers = [(b"etag", media.etag.encode()), (b"accept-ranges", b"bytes")]
     if shared_cache_s and media.immutable:
         # Identical for all clients: with Vary, a cache would store one copy per client.
@@ -183,9 +187,17 @@ MOUNT = "/media"
 
 
 _ID = r"[A-Za-z0-9_-]{1,64}"
-_PARTS = {"video": _ID, "generation": r"\d{1,9}", "rendition": _ID, "number": r"\d{1,9}", "captions": _ID}
+_PARTS = {
+    "video": _ID,
+    "generation": r"\d{1,9}",
+    "rendition": _ID,
+    "number": r"\d{1,9}",
+    "height": r"\d{1,5}",
+    "captions": _ID,
+}
 
-MediaResolver = Callable[[PlaybackServices, Caller, dict[str, str]], Awaitable[MediaRange | Playlist | WebVttFile]]
+Found = MediaRange | Mp4File | Playlist | WebVttFile
+MediaResolver = Callable[[PlaybackServices, Caller, dict[str, str]], Awaitable[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +246,10 @@ MEDIA_ROUTES = (
         lambda playback, caller, params: playback.segments.whole_file(
             caller, params["video"], int(params["generation"]), params["rendition"]
         ),
+    ),
+    MediaRoute(
+        "/{video}/{height}.mp4",
+        lambda playback, caller, params: playback.mp4_files.find(caller, params["video"], int(params["height"])),
     ),
     MediaRoute(
         "/{video}/master.m3u8",
@@ -312,9 +328,9 @@ class MediaApp:
             return
         resolve, params = self._route(scope["path"].removeprefix(MOUNT))
         found = await resolve(self._playback, scope["caller"], params)
-        if isinstance(found, MediaRange):
+        if isinstance(found, MediaRange | Mp4File):
             max_age_s = await self._shared_max_age_s(scope["caller"], params["video"])
-            await send_media(scope, receive, send, found, self._playback.media_reader, shared_cache_s=max_age_s)
+            await send_media(scope, receive, send, found, self._playback, shared_cache_s=max_age_s)
         elif isinstance(found, WebVttFile):
             await send_text(scope, send, found.text, content_type="text/vtt; charset=utf-8", etag=found.etag)
         else:

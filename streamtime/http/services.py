@@ -32,6 +32,7 @@ from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.playback.media_reader import MediaReader
+from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import Segments
 from streamtime.playback.served_playlists import Playlists, TextTracks
 from streamtime.sharing.links import Links
@@ -156,12 +157,13 @@ class UploadServices:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackServices:
-    """What a player requests: playlists, segments, text tracks."""
+    """What a player requests: playlists, segments, text tracks, plain files."""
 
     segments: Segments
     playlists: Playlists
     text_tracks: TextTracks
     media_reader: MediaReader
+    mp4_files: Mp4Files
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,11 @@ def master_url(video: Video) -> str:
     return f"/media/{video.public_id}/master.m3u8"
 
 
+def mp4_url(video: Video, rendition: str) -> str:
+    """Return the URL of a rendition, such as "720p", as one MP4 file with audio."""
+    return f"/media/{video.public_id}/{rendition.removesuffix('p')}.mp4"
+
+
 def poster_url(video: Video) -> str | None:
     """Return the versioned URL of a video's poster."""
     if video.poster_object_id is None:

@@ -54,8 +54,10 @@ class PlayableVideo:
         return access_level(ANONYMOUS, self.access_facts) >= Access.VIEW
 
     def of_kind(self, kind: RenditionKind) -> list[Rendition]:
-        """Return the renditions of that kind."""
-        return [rendition for rendition in self.renditions.values() if rendition.kind is kind]
+        """Return the renditions of that kind, without those that will replace outdated ones."""
+        found = [rendition for rendition in self.renditions.values() if rendition.kind is kind]
+        outdated = {rendition.name for rendition in found if rendition.outdated}
+        return [rendition for rendition in found if rendition.outdated or rendition.name not in outdated]
 
 
 class PlaybackCache:
@@ -230,7 +232,7 @@ class Segments:
     async def init(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
         """Return the init segment. Raises `NotFound`."""
         _, rendition, index = await self.rendition(caller, video, generation, attempt_id)
-        return _part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
+        return rendition_part(rendition, 0, index.init_length, "init", following_length=_length_at(index, 0))
 
     async def segment(self, caller: Caller, video: str, generation: int, attempt_id: str, number: int) -> MediaRange:
         """Return segment `number`, counted from 0. Raises `NotFound`."""
@@ -240,7 +242,7 @@ class Segments:
         segment = index.segments[number]
         self._viewer_activity.record()
         following_length = _length_at(index, number + 1)
-        return _part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
+        return rendition_part(rendition, segment.offset, segment.length, str(number), following_length=following_length)
 
     async def whole_file(self, caller: Caller, video: str, generation: int, attempt_id: str) -> MediaRange:
         """Return a complete rendition as one file, for playlists with byte ranges. Raises `NotFound`."""
@@ -248,7 +250,7 @@ class Segments:
         if not rendition.is_complete:
             raise NotFound(reason="rendition_incomplete")
         self._viewer_activity.record()
-        media = _part(rendition, 0, index.bytes_total, "whole")
+        media = rendition_part(rendition, 0, index.bytes_total, "whole")
         if not self.presigned_urls.serves(playable_video, rendition):
             return media
         return replace(media, presigned_url=self.presigned_urls.url(rendition.store, rendition.key))
@@ -290,7 +292,10 @@ def _length_at(index: SegmentIndex, number: int) -> int:
     return index.segments[number].length if number < len(index.segments) else 0
 
 
-def _part(rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0) -> MediaRange:
+def rendition_part(
+    rendition: Rendition, offset: int, length: int, name: str, *, following_length: int = 0
+) -> MediaRange:
+    """Return a byte range of a rendition; `name` tells it from the others in its ETag."""
     return MediaRange(
         object_id=rendition.object_id,
         store=rendition.store,

@@ -119,12 +119,9 @@ class Playlists:
         return Playlist(text, playable_video.anonymously_viewable, "text/vtt; charset=utf-8")
 
     def _candidates(self, playable_video: PlayableVideo, kind: RenditionKind) -> list[_Candidate]:
-        renditions = playable_video.of_kind(kind)
-        outdated = {rendition.name for rendition in renditions if rendition.outdated}
         found = [
             _Candidate(rendition, index)
-            for rendition in renditions
-            if rendition.outdated or rendition.name not in outdated
+            for rendition in playable_video.of_kind(kind)
             if (index := self._segments.available_index(rendition)) and index.plays
         ]
         return [candidate for candidate in found if candidate.rendition.is_complete] or found

@@ -58,6 +58,7 @@ WATCH = "/watch/{video:str}"
 MEDIA: dict[str, tuple[str, ...]] = {
     "/{video}/master.m3u8": PLAYABLE,
     "/{video}/original": KEPT,
+    "/{video}/{height}.mp4": PLAYABLE,
     "/{video}/{generation}/{rendition}/{number}.m4s": PLAYABLE,
     "/{video}/{generation}/{rendition}/playlist.m3u8": PLAYABLE,
     "/{video}/{generation}/{rendition}/init.mp4": PLAYABLE,

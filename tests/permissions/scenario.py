@@ -259,9 +259,9 @@ def _parts(cast: Scenario, video: str) -> dict[str, str]:
     """The values of the variables in the URLs of a video."""
     owner = cast.owner
     parts = {
-        "video": video, "generation": "1", "rendition": "none", "number": "0", "captions": "en", "name": "none",
-        "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner", "path": "none",
-        "tag": "videos", "server": cast.server.url, **cast.things,
+        "video": video, "generation": "1", "rendition": "none", "number": "0", "height": "1", "captions": "en",
+        "name": "none", "rung": "240p", "task": "collect", "upload": cast.upload(), "at_owner": "@owner",
+        "path": "none", "tag": "videos", "server": cast.server.url, **cast.things,
     }  # fmt: skip
     if not owner.look(video)["playable"]:
         return parts
@@ -269,7 +269,8 @@ def _parts(cast: Scenario, video: str) -> dict[str, str]:
     assert fetch(owner.api, playlist).segment_uris
     found = re.fullmatch(r"/media/\w+/(\d+)/(\w+)/playlist\.m3u8", httpx.URL(playlist).path)
     assert found, playlist
-    return {**parts, "generation": found[1], "rendition": found[2]}
+    heights = [name.removesuffix("p") for name in owner.look(video)["urls"]["mp4"]]
+    return {**parts, "generation": found[1], "rendition": found[2], "height": [*heights, "1"][0]}
 
 
 def _in_hours(hours: int) -> str:

@@ -10,7 +10,7 @@ from tests.people import Person
 from tests.server import Server, wait_until
 from tests.system.player import fetch, video_playlists
 
-KINDS = ("original", "segment", "init", "poster")
+KINDS = ("original", "segment", "init", "poster", "mp4")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def files(shared_server: Server, small_clip: Path) -> Files:
     urls = person.look(video)["urls"]
     playlist = video_playlists(person.api, urls["master"])[0]
     init, segment, *_ = fetch(person.api, playlist).segment_uris
-    uris = {"original": urls["original"], "segment": segment, "init": init, "poster": urls["poster"]}
+    (mp4, *_) = urls["mp4"].values()
+    uris = {"original": urls["original"], "segment": segment, "init": init, "poster": urls["poster"], "mp4": mp4}
     return Files(person, uris, {"master": urls["master"], "media": playlist})
 
 

@@ -19,7 +19,7 @@ from streamtime.http.problems import problems
 from streamtime.http.requests import Cursor, Limit, Text
 from streamtime.http.services import PlaybackServices, VideoServices
 from streamtime.http.tracks import CaptionBody, ChapterBody, Tracks, caption_bodies, chapter_bodies, tracks_of
-from streamtime.http.video_urls import master_url, poster_url, preview_url, storyboard_url, watch_href
+from streamtime.http.video_urls import master_url, mp4_url, poster_url, preview_url, storyboard_url, watch_href
 from streamtime.videos.duplicates import DUPLICATE_PENDING, Duplicate
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import Filters, Query, Sort
@@ -35,7 +35,7 @@ class FailureBody(msgspec.Struct):
 
 
 class VideoUrls(msgspec.Struct):
-    """Paths of the video's resources on this server."""
+    """Paths of the video's resources on this server. `mp4`: one plain file with audio for each complete rendition."""
 
     watch: str
     master: str
@@ -43,6 +43,7 @@ class VideoUrls(msgspec.Struct):
     storyboard: str | None
     preview: str | None
     original: str | None
+    mp4: dict[str, str]
 
 
 class DuplicateBody(msgspec.Struct):
@@ -166,6 +167,7 @@ def video_body(
             storyboard=storyboard_url(video),
             preview=preview_url(video),
             original=f"/media/{video.public_id}/original" if has_original else None,
+            mp4={name: mp4_url(video, name) for name in renditions.complete.get(video.id, [])},
         ),
     )
 
