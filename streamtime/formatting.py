@@ -1,6 +1,6 @@
 """Formats sizes, durations and times for people and machines. Sentences belong in the templates' translations."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 _UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
@@ -15,6 +15,10 @@ def size_text(count: int) -> str:
     raise AssertionError
 
 
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July",
+    "August", "September", "October", "November", "December",
+)  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _AGES = (
     (365 * _DAY, "year"),
@@ -66,6 +70,11 @@ def speed_text(speed: float) -> str:
 def time_iso(at_ms: int) -> str:
     """Return a time in ISO 8601 format, in UTC: `2024-05-01T12:00:00Z`."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def day_text(day: date) -> str:
+    """Return a day for people: `1 May 2024`."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def age_text(at_ms: int, now_ms: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.app.core import Infrastructure, backup_folders, database_path
-from streamtime.app.jobs import portrait_launcher
+from streamtime.app.workers import picture_decoder
 from streamtime.auth.access import AnonymousAccess, Role
 from streamtime.auth.administration import Administration
 from streamtime.auth.api_tokens import ApiTokens
@@ -108,7 +108,7 @@ def build_accounts(config: Config, management: AccountManagement, deletion: Acco
         registration=Registration(database, users, management.invites, management.passwords, rate_limiter, mode=mode),
         setup=Setup(users, rate_limiter),
         profiles=Profiles(database),
-        pictures=ProfilePictures(database, portrait_launcher(config), rate_limiter, management.audit),
+        pictures=ProfilePictures(database, picture_decoder(config), rate_limiter, management.audit),
         profile_visibility=ProfileVisibility(database),
         deletion=deletion,
         audit=management.audit,

@@ -3,6 +3,7 @@
 from streamtime.app.core import Infrastructure, StoreRecords
 from streamtime.app.maintenance import build_maintenance_runner
 from streamtime.app.videos import SharedState, build_audit_retention, build_upload_expiry
+from streamtime.app.workers import PREPARE_NICE, worker_launcher
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
 from streamtime.hls.ladder import DEFAULT_RUNGS, Rung
@@ -24,24 +25,17 @@ from streamtime.transcoding.stills import PosterHandler, Staging, StillsHandler
 from streamtime.transcoding.supervision import OrderMonitor
 from streamtime.videos import job_kinds
 from streamtime.videos.events import CrashCounter
-from streamtime.workers.launcher import ConfinementCheck, WorkerLauncher
+from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.process import memory_bytes
 
 QUICK_CONCURRENCY = 2
 """Concurrent quick jobs, which a person waits for: they copy instead of encoding."""
-
-PREPARE_NICE = 0
-"""Normal priority: a person waits for these jobs, and they are short."""
 
 FIRST_CONCURRENCY = 2
 """Concurrent first rungs, so that a clip does not wait behind a film."""
 
 FIRST_NICE = 5
 """A person waits for it: higher priority than ladders, lower than the server."""
-
-PORTRAIT_TIMEOUT_S = 60.0
-PORTRAIT_MEMORY_BYTES = 1 << 30
-"""An image with the most pixels allowed, 16 bits per channel and an alpha channel, takes half of this."""
 
 SETTLE_CONCURRENCY = 2
 """Concurrent copies into the store: on a slow connection a film takes hours, and small files must not wait for it."""
@@ -131,29 +125,6 @@ def _queues(
 def build_copier(config: Config, base: Infrastructure, multiparts: MultipartUploads) -> ObjectCopier:
     """Build the copier between stores."""
     return ObjectCopier(multiparts, base.stores, read_back=config.storage.s3.read_back)
-
-
-def worker_launcher(config: Config, *, nice: int) -> WorkerLauncher:
-    """Build a launcher of workers with the configured limits."""
-    chosen = config.transcode
-    return WorkerLauncher(
-        stall_timeout_s=chosen.stall_timeout,
-        nice=nice,
-        memory_bytes=int(chosen.worker_memory),
-        allow_unconfined=chosen.allow_unconfined,
-    )
-
-
-def portrait_launcher(config: Config) -> WorkerLauncher:
-    """Build the launcher for profile pictures, with shorter timeouts since a request waits for the result."""
-    chosen = config.transcode
-    return WorkerLauncher(
-        stall_timeout_s=min(PORTRAIT_TIMEOUT_S, chosen.stall_timeout),
-        wall_timeout_s=PORTRAIT_TIMEOUT_S,
-        nice=PREPARE_NICE,
-        memory_bytes=min(PORTRAIT_MEMORY_BYTES, int(chosen.worker_memory)),
-        allow_unconfined=chosen.allow_unconfined,
-    )
 
 
 def packager(config: Config, *, may_copy: bool, explicit_heights: bool) -> Packager:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from streamtime.app.core import Infrastructure, bucket_address
+from streamtime.app.workers import picture_decoder
 from streamtime.auth.access import Visibility
 from streamtime.auth.audit import AuditRetention
 from streamtime.auth.sessions import Sessions
@@ -20,13 +21,16 @@ from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
 from streamtime.playback.served_playlists import Playlists, TextTracks
+from streamtime.transcoding.poster_picture import PosterPictures
+from streamtime.transcoding.stills import Staging
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver, UploadProgress
 from streamtime.uploads.terminate import Termination, UploadExpiry
 from streamtime.uploads.upload import UploadLimits, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.bulk import Bulk, BulkChanges
-from streamtime.videos.captions import Captions, Chapters
+from streamtime.videos.captions import Captions
+from streamtime.videos.chapters import Chapters
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
@@ -72,9 +76,10 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     timeline = Timeline(base.database, base.clock)
     duplicates = Duplicates(base.database, work, updater, timeline)
     lifecycle = Lifecycle(work, updater, files, duplicates, timeline)
+    staging = Staging(base.database, ledger, lifecycle, base.stores.spool)
     deletion = VideoDeletion(work, files, duplicates, updater, audit, base.clock)
     retention = TrashRetention(base.clock, config.storage.bin_days)
-    chapters, indexer = Chapters(base.database), SearchIndexer(base.database)
+    chapters, indexer = Chapters(base.database, publisher), SearchIndexer(base.database)
     base.bus.add_handler(indexer.wake)
     listing = Listing(base.database, indexer)
     return VideoServices(
@@ -96,6 +101,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         stills=files.stills,
         captions=Captions(base.database, publisher, base.clock),
         chapters=chapters,
+        poster_pictures=PosterPictures(base.database, picture_decoder(config), staging, lifecycle),
     )
 
 

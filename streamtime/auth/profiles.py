@@ -4,12 +4,7 @@ A picture is uploaded as any image file, decoded and scaled down by a confined w
 contains its version. `videos.profile_visibility` decides who may see it.
 """
 
-import asyncio
-import fcntl
-import os
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 
 from sqlalchemy import delete, insert, select, update
 
@@ -18,11 +13,9 @@ from streamtime.auth.rate_limits import RateLimit, RateLimiter
 from streamtime.auth.users import User, require_user
 from streamtime.database.tables.auth import profile_pictures, users
 from streamtime.database.transaction import Database, Transaction
-from streamtime.errors import Invalid, NotFound, StreamtimeError, TooLarge, Unavailable
+from streamtime.errors import Invalid, NotFound
 from streamtime.ids import picture_version
-from streamtime.logging import get_logger
-from streamtime.workers.failure import WorkerFailed
-from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.pictures import MAX_BYTES, PictureDecoder, picture_too_large
 from streamtime.workers.protocol import MakeProfilePicture
 
 MAX_DISPLAY_NAME = 60
@@ -70,38 +63,21 @@ def clean_display_name(text: str) -> str:
     return name
 
 
-MAX_BYTES = 10_000_000
-"""The largest upload. The stored picture has about ten thousand bytes."""
-
 SIZE_PX = 256
 """Width and height in pixels: the largest size it is shown at, on a screen with a device pixel ratio of two."""
 
-MAX_CONCURRENT = 2
-MAX_QUEUED = 20
-"""Uploads that may wait for a worker, each in memory."""
-
 _MAX_STORED_BYTES = 200_000
-_JPEG_MARKERS = (b"\xff\xd8\xff", b"\xff\xd9")
-"""The first and last bytes of a JPEG."""
-
-_FILE_ERRORS = frozenset({"not_a_picture", "damaged_picture", "too_large"})
-_SERVER_ERRORS = frozenset({"unconfined", "worker_unavailable"})
-
-_log = get_logger("auth")
+"""A picture has about ten thousand bytes."""
 
 
 class ProfilePictures:
     """Stores, removes and returns profile pictures."""
 
-    def __init__(
-        self, database: Database, launcher: WorkerLauncher, rate_limiter: RateLimiter, audit: AuditLog
-    ) -> None:
+    def __init__(self, database: Database, decoder: PictureDecoder, rate_limiter: RateLimiter, audit: AuditLog) -> None:
         self._database = database
-        self._launcher = launcher
+        self._decoder = decoder
         self._rate_limiter = rate_limiter
         self._audit = audit
-        self._slots = asyncio.Semaphore(MAX_CONCURRENT)
-        self._waiting = 0
 
     async def set(self, user: User, data: bytes) -> int:
         """Set a user's picture from an image file and return its version.
@@ -116,8 +92,7 @@ class ProfilePictures:
         if len(data) > MAX_BYTES:
             raise picture_too_large()
         self._rate_limiter.consume({RateLimit.PICTURE: str(user.id)})
-        async with self._slot():
-            jpeg = await self._render(data)
+        jpeg = await self._decoder.jpeg(data, MakeProfilePicture(SIZE_PX), max_bytes=_MAX_STORED_BYTES)
         version = picture_version()
 
         async def body(tx: Transaction) -> int:
@@ -162,66 +137,6 @@ class ProfilePictures:
         if found is None:
             raise NotFound
         return found
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        if self._waiting >= MAX_QUEUED:
-            raise Unavailable("Too many pictures are being sent at the moment. Try again soon.")
-        self._waiting += 1
-        try:
-            async with self._slots:
-                yield
-        finally:
-            self._waiting -= 1
-
-    async def _render(self, data: bytes) -> bytes:
-        try:
-            with _in_memory(data) as source:
-                async with self._launcher.launch(source) as worker:
-                    jpeg = await worker.profile_picture(MakeProfilePicture(SIZE_PX))
-        except WorkerFailed as error:
-            raise _picture_error(error) from error
-        if len(jpeg) > _MAX_STORED_BYTES or not (jpeg.startswith(_JPEG_MARKERS[0]) and jpeg.endswith(_JPEG_MARKERS[1])):
-            _log.warning("picture_not_jpeg", length=len(jpeg))
-            raise picture_unreadable()
-        return jpeg
-
-
-def picture_too_large() -> TooLarge:
-    """Return the error for an upload of more than `MAX_BYTES`."""
-    limit = f"{MAX_BYTES // 1_000_000} MB"
-    message = f"This picture is larger than {limit}. Choose a smaller one, or save it with fewer pixels."
-    return TooLarge(message, facts={"limit": MAX_BYTES})
-
-
-def picture_unreadable() -> Invalid:
-    """Return the error for a picture that the worker failed on for a reason its owner cannot act on."""
-    message = "This picture could not be read. Save it again as a JPEG or PNG, and choose that one."
-    return Invalid(message, field="picture", code="picture_unreadable")
-
-
-def _picture_error(error: WorkerFailed) -> StreamtimeError:
-    if error.code in _FILE_ERRORS:
-        return Invalid(error.message, field="picture", code=error.code)
-    _log.warning("picture_failed", code=error.code, stderr_tail=error.stderr_tail)
-    if error.code in _SERVER_ERRORS:
-        return Unavailable("Pictures cannot be worked on here at the moment.", code=error.code)
-    return picture_unreadable()
-
-
-@contextmanager
-def _in_memory(data: bytes) -> Iterator[int]:
-    """Yield the descriptor of an anonymous in-memory file with the data, sealed against changes."""
-    descriptor = os.memfd_create("picture", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 async def _set_version(tx: Transaction, user: User, version: int) -> None:

@@ -20,7 +20,7 @@ from streamtime.app.core import (
     database_path,
     open_infrastructure,
 )
-from streamtime.app.jobs import PREPARE_NICE, worker_launcher
+from streamtime.app.workers import PREPARE_NICE, worker_launcher
 from streamtime.auth.oidc.types import ProviderUnavailable
 from streamtime.cli.context import Context, prepare_data_dir
 from streamtime.cli.first_start import damaged_error, require_first_start

@@ -42,13 +42,15 @@ from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import Stores
 from streamtime.storage.wrappers import StoreMetrics
 from streamtime.transcoding.admission import QueueStatus
+from streamtime.transcoding.poster_picture import PosterPictures
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import UploadRepository
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.bulk import Bulk
-from streamtime.videos.captions import Captions, Chapters
+from streamtime.videos.captions import Captions
+from streamtime.videos.chapters import Chapters
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
@@ -128,6 +130,7 @@ class VideoServices:
     stills: StillRepository
     captions: Captions
     chapters: Chapters
+    poster_pictures: PosterPictures
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import msgspec
 
 from streamtime.http.services import VideoServices
-from streamtime.videos.captions import CaptionOrigin, CaptionTrack, Chapter
+from streamtime.videos.captions import CaptionOrigin, CaptionTrack
+from streamtime.videos.chapters import Chapter
 from streamtime.videos.video import Video
 
 

@@ -43,9 +43,15 @@ _PURPOSES = (
     (Disposition.hearing_impaired, "clear dialogue"),
     (Disposition.karaoke, "karaoke"),
 )
+_DATE_KEYS = ("com.apple.quicktime.creationdate", "date_recorded", "date-eng", "creation_time", "date")
+"""Metadata keys of the time of recording, the most reliable first: Apple's has the offset from UTC. Only these are
+read; positions and places are not."""
+
 _MAX_TEXT = 200
 _MAX_TITLE = 1000
 _MAX_CHAPTERS = 500
+_MAX_DATE = 40
+_MAX_DATES = 5
 _MS = 1000
 
 
@@ -68,6 +74,14 @@ def title_of(container: InputContainer) -> str | None:
     ]
     titles = (text.strip() for words in declared for key, text in words.items() if key.lower() == "title")
     return next((title[:_MAX_TITLE] for title in titles if title), None)
+
+
+def creation_dates_of(container: InputContainer) -> tuple[str, ...]:
+    """Return the times of recording that the file declares, for the file as a whole or for its streams."""
+    declared = [container.metadata, *(stream.metadata for stream in container.streams)]
+    lower = [{key.lower(): text for key, text in words.items()} for words in declared]
+    found = (words[key].strip()[:_MAX_DATE] for key in _DATE_KEYS for words in lower if key in words)
+    return tuple(dict.fromkeys(found))[:_MAX_DATES]
 
 
 def subtitles_of(container: InputContainer) -> tuple[SubtitleInfo, ...]:
@@ -150,6 +164,7 @@ def probe(descriptor: int) -> ProbeResult:
             subtitles=subtitles_of(container),
             chapters=chapters_of(container, origin_us),
             title=title_of(container),
+            creation_dates=creation_dates_of(container),
         )
 
 
@@ -209,6 +224,7 @@ def _audio_only_result(descriptor: int, container: InputContainer) -> ProbeResul
         subtitles=subtitles_of(container),
         chapters=chapters_of(container, origin_us),
         title=title_of(container),
+        creation_dates=creation_dates_of(container),
     )
 
 

@@ -1,4 +1,6 @@
-"""Carries out `MakeProfilePicture`: crops an image to a small upright square on white, without metadata.
+"""Carries out `MakeProfilePicture` and `MakePosterPicture`: crops an image to an upright JPEG without metadata.
+
+Transparent parts become white.
 
 An image of one of four formats is passed to its decoder without a demuxer, so that it cannot refer to other files. The
 format, size, and EXIF orientation are parsed here: PyAV 18 cannot read the side data of frames with EXIF (CIPA DC-008,
@@ -22,7 +24,7 @@ from streamtime.media.jpeg import convert_for_jpeg, encode_jpeg
 from streamtime.media.normalize import FilterChain, FilterStep, orientation_steps
 from streamtime.media.source import IMAGE_DECODER_WHITELIST, MAX_PIXELS
 from streamtime.media.video_stream import Orientation
-from streamtime.workers.protocol import MakeProfilePicture, ProfilePictureMade
+from streamtime.workers.protocol import MakePosterPicture, MakeProfilePicture, PictureMade
 
 _ORIENTATION = 0x0112
 _SHORT = 3
@@ -194,23 +196,38 @@ _MAX_BYTES = 64 << 20
 _WHITE = 255
 
 
-def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> ProfilePictureMade:
+def make_profile_picture(descriptor: int, order: MakeProfilePicture) -> PictureMade:
     """Execute the order.
 
     Raises:
         OrderError: if it is no image, is damaged, or has too many pixels.
     """
+    return _make_picture(descriptor, order.side, order.side)
+
+
+def make_poster_picture(descriptor: int, order: MakePosterPicture) -> PictureMade:
+    """Execute the order.
+
+    Raises:
+        OrderError: if it is no image, is damaged, or has too many pixels.
+    """
+    return _make_picture(descriptor, order.width, order.height)
+
+
+def _make_picture(descriptor: int, width: int, height: int) -> PictureMade:
     data = os.pread(descriptor, _MAX_BYTES, 0)
     kind = detect_image_format(data)
     if kind is None:
         raise order_errors.not_an_image()
-    width, height = claimed_size(kind, data) or (0, 0)
-    if width * height > MAX_PIXELS:
-        raise order_errors.too_large(width, height)
+    claimed_width, claimed_height = claimed_size(kind, data) or (0, 0)
+    if claimed_width * claimed_height > MAX_PIXELS:
+        raise order_errors.too_large(claimed_width, claimed_height)
+    orientation = orientation_in(exif_of(kind, data))
+    stored = (height, width) if orientation.swaps_axes else (width, height)
     try:
-        square = _center_square(_first_frame(kind, first_image(kind, data)), order.side)
-        upright = _apply_filters(square, orientation_steps(orientation_in(exif_of(kind, data))))
-        return ProfilePictureMade(encode_jpeg(convert_for_jpeg(upright, order.side, order.side)))
+        cropped = _centre(_first_frame(kind, first_image(kind, data)), *stored)
+        upright = _apply_filters(cropped, orientation_steps(orientation))
+        return PictureMade(encode_jpeg(convert_for_jpeg(upright, width, height)))
     except (FFmpegError, ValueError) as error:
         raise order_errors.damaged_image() from error
 
@@ -232,15 +249,17 @@ def _first_frame(kind: str, data: bytes) -> VideoFrame:
     return frames[0]
 
 
-def _center_square(frame: VideoFrame, side: int) -> VideoFrame:
-    """Crop the largest centred square and scale it; transparent areas become white."""
-    edge = min(frame.width, frame.height)
-    crop = FilterStep("crop", f"{edge}:{edge}:{(frame.width - edge) // 2}:{(frame.height - edge) // 2}")
+def _centre(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+    """Crop the largest part of this shape around the centre, and scale it to this size."""
+    cut_width = min(frame.width, max(1, frame.height * width // height))
+    cut_height = min(frame.height, max(1, frame.width * height // width))
+    left, top = (frame.width - cut_width) // 2, (frame.height - cut_height) // 2
+    crop = FilterStep("crop", f"{cut_width}:{cut_height}:{left}:{top}")
     if not _has_transparency(frame):
-        return _scaled(_apply_filters(frame, (crop,)), side, "rgb24", is_full=is_full_range(frame))
+        return _scaled(_apply_filters(frame, (crop,)), width, height, "rgb24", is_full=is_full_range(frame))
     # Premultiply colours with alpha, so that edges do not take on colours of transparent pixels.
     premultiplied = _apply_filters(frame, (crop, FilterStep("format", "gbrap"), FilterStep("premultiply", "inplace=1")))
-    return _on_white(_scaled(premultiplied, side, "rgba", is_full=True))
+    return _on_white(_scaled(premultiplied, width, height, "rgba", is_full=True))
 
 
 def _has_transparency(frame: VideoFrame) -> bool:
@@ -255,11 +274,11 @@ def _apply_filters(frame: VideoFrame, steps: tuple[FilterStep, ...]) -> VideoFra
     return [*chain.take(frame, steps), *chain.flush()][0]
 
 
-def _scaled(frame: VideoFrame, side: int, pixel_format: str, *, is_full: bool) -> VideoFrame:
+def _scaled(frame: VideoFrame, width: int, height: int, pixel_format: str, *, is_full: bool) -> VideoFrame:
     return VideoReformatter().reformat(
         frame,
-        side,
-        side,
+        width,
+        height,
         pixel_format,
         # In all these formats, YUV has the matrix of JPEG at any size.
         src_colorspace=None if frame.format.is_rgb else Colorspace.ITU601,

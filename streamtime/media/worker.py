@@ -20,11 +20,12 @@ from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
 from streamtime.media.package import Packager
 from streamtime.media.probe import probe
-from streamtime.media.profile_picture import make_profile_picture
+from streamtime.media.profile_picture import make_poster_picture, make_profile_picture
 from streamtime.media.stills import make_stills
 from streamtime.workers.protocol import (
     Confinement,
     Handshake,
+    MakePosterPicture,
     MakeProfilePicture,
     MakeStills,
     Message,
@@ -54,7 +55,7 @@ def preload() -> None:
     traceback.format_exception(ValueError())
 
 
-SourceOrder = Probe | Package | MakeStills | MakeProfilePicture
+SourceOrder = Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture
 """Orders that read the source file."""
 
 
@@ -119,6 +120,8 @@ def _execute(order: SourceOrder, source: int, descriptors: list[int], channel: C
             return make_stills(source, order, descriptors, channel)
         case MakeProfilePicture():
             return make_profile_picture(source, order)
+        case MakePosterPicture():
+            return make_poster_picture(source, order)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from streamtime.hls.segment_index import SegmentIndex
 from streamtime.playback.media_reader import MediaRange
 from streamtime.storage.objects.ledger import Ledger, ObjectRow
 from streamtime.storage.objects.stores import Stores
-from streamtime.videos.captions import Captions, CaptionTrack, Chapter, Chapters
+from streamtime.videos.captions import Captions, CaptionTrack
+from streamtime.videos.chapters import Chapter, Chapters
 from streamtime.videos.progress import GrowingRenditions
 from streamtime.videos.renditions import Rendition, RenditionKind, Renditions, StillKind, StillRepository, StillsFacts
 from streamtime.videos.video import Videos

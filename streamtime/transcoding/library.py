@@ -12,10 +12,12 @@ from streamtime.transcoding.job_context import LibraryServices
 from streamtime.transcoding.library_order import LibraryOrder
 from streamtime.transcoding.order_runner import OrderSink, PlannedOrder, Present
 from streamtime.transcoding.plan import CompleteRendition, PlannedRendition, format_time
-from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
-from streamtime.videos.captions import imported_streams, replace_chapters
+from streamtime.transcoding.subtitles import unsupported_subtitles
+from streamtime.videos.captions import imported_streams
+from streamtime.videos.chapters import import_chapters
 from streamtime.videos.ingest import embedded_title
 from streamtime.videos.lifecycle import MediaInfo
+from streamtime.videos.recording_date import date_from_file
 from streamtime.videos.renditions import Rendition, RenditionKind
 from streamtime.videos.video import Video
 from streamtime.workers.probe_result import ProbeResult
@@ -97,7 +99,8 @@ class LibrarySink:
 
     async def _save_facts(self, tx: Transaction, facts: ProbeResult) -> None:
         video = self._video
-        media_info = MediaInfo(facts.duration_ms, facts.video.width, facts.video.height)
+        recorded = date_from_file(facts.creation_dates, video.created_at_ms)
+        media_info = MediaInfo(facts.duration_ms, facts.video.width, facts.video.height, recorded)
         title = embedded_title(facts.title, video.source_name)
         await self._records.lifecycle.set_probe_result(tx, video, msgspec.msgpack.encode(facts), media_info, title)
         await self._records.timeline.add(
@@ -107,7 +110,7 @@ class LibrarySink:
             fps=round(float(facts.video.fps), 3), duration_ms=facts.duration_ms, bitrate_bps=facts.bitrate_bps,
             sound=[f"{track.codec}, {track.channels} ch" for track in facts.audios],
         )  # fmt: skip
-        await replace_chapters(tx, video.id, chapters(facts))
+        await import_chapters(tx, video.id, facts)
         if message := unsupported_subtitles(facts):
             await self._records.timeline.add(tx, video.id, "subtitles_not_shown", message)
 

@@ -35,9 +35,10 @@ from streamtime.transcoding.order_runner import Output, PlannedOrder, Present
 from streamtime.transcoding.passes import COPY_ALL, DISK_CODES, Passes
 from streamtime.transcoding.plan import CompleteRendition, PlannedRendition, copies_video, rungs_for, stage_label
 from streamtime.transcoding.stills import StillsPlan, write_stills
-from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
+from streamtime.transcoding.subtitles import unsupported_subtitles
 from streamtime.transcoding.supervision import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION, ProgressRange
 from streamtime.videos.captions import NewCaptions, unique_name
+from streamtime.videos.chapters import chapters_of_file
 from streamtime.videos.playability import UNPLAYABLE, UNPLAYABLE_MESSAGE
 from streamtime.videos.renditions import RenditionKind
 from streamtime.workers.failure import WorkerFailed
@@ -323,7 +324,7 @@ async def make_stills(sink: FolderSink, launcher: WorkerLauncher) -> bool:
 
 def _publish(sink: FolderSink, facts: ProbeResult, *, has_stills: bool) -> PackagingResult:
     """Write chapters and playlists, and move everything into place."""
-    found = chapters(facts)
+    found = chapters_of_file(facts)
     if found:
         sink.folder.write(CHAPTERS, write_chapters([(one.start_ms, one.end_ms, one.title) for one in found]))
     for captions in sink.captions:

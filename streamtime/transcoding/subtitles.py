@@ -1,20 +1,13 @@
-"""Chapters, subtitles and track labels of a source, and the collection of cues that a worker reads. Pure."""
+"""Subtitles and track labels of a source, and the collection of cues that a worker reads. Pure."""
 
 from collections.abc import Sequence
 
 from streamtime.captions.cue import MAX_CUES, Cue
 from streamtime.languages import bcp47, language_name
-from streamtime.videos.captions import MAX_LABEL, Chapter, NewCaptions, compress_captions, new_from_file
+from streamtime.videos.captions import MAX_LABEL, NewCaptions, compress_captions, new_from_file
+from streamtime.videos.chapters import one_line
 from streamtime.workers.probe_result import AudioInfo, ProbeResult, SubtitleInfo
 from streamtime.workers.protocol import CuesRead
-
-
-def chapters(facts: ProbeResult) -> list[Chapter]:
-    """Return the chapters; one without a title is named by its number."""
-    return [
-        Chapter(found.start_ms, found.end_ms, _one_line(found.title) or f"Chapter {number}")
-        for number, found in enumerate(facts.chapters, start=1)
-    ]
 
 
 def unsupported_subtitles(facts: ProbeResult) -> str | None:
@@ -29,13 +22,13 @@ def unsupported_subtitles(facts: ProbeResult) -> str | None:
 def subtitle_label(track: SubtitleInfo) -> str | None:
     """Return the menu label of a subtitle track; None if the file has no metadata of it."""
     remarks = [remark for flag, remark in ((track.forced, "forced"), (track.hearing_impaired, "SDH")) if flag]
-    named = _with_remarks(_one_line(track.title or "") or language_name(bcp47(track.language)), remarks)
+    named = _with_remarks(one_line(track.title or "") or language_name(bcp47(track.language)), remarks)
     return named or (_capital(" ".join([*remarks, "subtitles"])) if remarks else None)
 
 
 def audio_label(track: AudioInfo) -> str | None:
     """Return the menu label of an audio track; None if the file has no metadata of it except the language."""
-    title = _one_line(track.title or "")
+    title = one_line(track.title or "")
     if track.purpose is None:
         return title or None
     return _with_remarks(title or language_name(bcp47(track.language)), [track.purpose]) or _capital(track.purpose)
@@ -54,10 +47,6 @@ def _with_remarks(name: str | None, remarks: Sequence[str]) -> str | None:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 class CueCollector:

@@ -1,4 +1,4 @@
-"""Captions and chapters of videos.
+"""Captions of videos.
 
 Caption tracks come from the video file or are uploaded. Their WebVTT is stored compressed in the row: it is about as
 small as a segment index, and is replaced or deleted in one transaction. Every change raises the epoch.
@@ -7,7 +7,7 @@ small as a segment index, and is replaced or deleted in one transaction. Every c
 import asyncio
 import re
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
@@ -24,57 +24,6 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.languages import UNKNOWN, bcp47, language_name
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.video import Video, require_not_deleted
-
-MAX_CHAPTERS = 500
-MAX_TITLE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter; times in milliseconds from the start of the video."""
-
-    start_ms: int
-    end_ms: int
-    title: str
-
-
-class Chapters:
-    """Reads the chapters of videos."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def list_for_videos(self, video_ids: Collection[int]) -> dict[int, list[Chapter]]:
-        """Return the chapters by video row id, in order; videos without chapters are omitted."""
-        table = video_tables.chapters
-        query = select(table.c.video_id, table.c.start_ms, table.c.end_ms, table.c.title)
-        found: dict[int, list[Chapter]] = {}
-        async with self._database.read() as connection:
-            rows = await connection.execute(
-                query.where(table.c.video_id.in_(video_ids)).order_by(table.c.video_id, table.c.position)
-            )
-            for video_id, *chapter in rows:
-                found.setdefault(video_id, []).append(Chapter(*chapter))
-        return found
-
-
-async def replace_chapters(tx: Transaction, video_id: int, chapters: Sequence[Chapter]) -> None:
-    """Replace the chapters of a video."""
-    table = video_tables.chapters
-    await tx.execute(delete(table).where(table.c.video_id == video_id))
-    rows = [
-        {
-            "video_id": video_id,
-            "position": position,
-            "start_ms": chapter.start_ms,
-            "end_ms": chapter.end_ms,
-            "title": chapter.title[:MAX_TITLE],
-        }
-        for position, chapter in enumerate(chapters[:MAX_CHAPTERS])
-    ]
-    await tx.execute_many(insert(table), rows)
-    await tx.bump_epoch()
-
 
 MAX_TRACKS = 50
 MAX_LABEL = 80

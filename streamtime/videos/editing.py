@@ -1,4 +1,4 @@
-"""Edit videos: title, description, tags, visibility and poster."""
+"""Edit videos: title, description, tags, visibility, recording date and poster."""
 
 import re
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
+from streamtime.videos.recording_date import chosen_date, recorded_columns
 from streamtime.videos.video import Video, require_not_deleted, subject_of
 
 
@@ -61,6 +62,8 @@ class Edit:
     visibility: Visibility | None = None
     poster_ms: int | None = None
     embeddable: bool | None = None
+    recorded: str | None = None
+    """A day or a time in ISO 8601 format; an empty text removes the date."""
 
 
 class Editor:
@@ -79,11 +82,11 @@ class Editor:
         """Apply an edit in one transaction.
 
         Raises:
-            Invalid: a text is empty or too long, or `poster_ms` is outside the video.
+            Invalid: a text is empty or too long, `poster_ms` is outside the video, or `recorded` is no date.
             Conflict: no frame can be chosen as the poster yet.
             NotFound: the video was deleted meanwhile.
         """
-        values = _texts(edit)
+        values = _texts(edit) | self._recorded(video, edit)
         tags = None if edit.tags is None else clean_tags(edit.tags)
 
         async def body(tx: Transaction) -> None:
@@ -131,6 +134,13 @@ class Editor:
         await _replace_tags(tx, video.id, after)
         self._publisher.publish_on_commit(tx, video)
         return True
+
+    def _recorded(self, video: Video, edit: Edit) -> dict[str, object]:
+        """Return the columns of the recording date; none if it stays, since forms send the day without the time."""
+        current = video.recorded
+        if edit.recorded is None or edit.recorded.strip() in ({current.day, current.iso} if current else {""}):
+            return {}
+        return {**recorded_columns(chosen_date(edit.recorded, self._clock.now_ms())), "recorded_chosen": True}
 
     async def _change_visibility(self, tx: Transaction, row: RowMapping, wanted: Visibility, by: Actor) -> bool:
         if wanted.value == row["visibility"]:

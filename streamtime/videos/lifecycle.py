@@ -17,7 +17,7 @@ from streamtime.jobs.job import Failure, Job
 from streamtime.storage.objects.leases import release_abandoned_collection
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import Timeline
-from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE, PROCESSING, EncodeEstimate, WorkQueue
+from streamtime.videos.job_kinds import FIRST, LADDER, POSTER, PREPARE, PROCESSING, EncodeEstimate, WorkQueue
 from streamtime.videos.playability import (
     NoPlayableRendition,
     VideoRenditionStatus,
@@ -28,17 +28,19 @@ from streamtime.videos.playability import (
     recheck_all,
 )
 from streamtime.videos.progress import VideoUpdater
+from streamtime.videos.recording_date import RecordingDate, recorded_columns
 from streamtime.videos.renditions import Renditions, VideoFiles
 from streamtime.videos.video import Video, VideoState, require_not_deleted
 
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """Duration from the file's metadata, if known, and display size in pixels."""
+    """Duration from the file's metadata, if known, display size in pixels, and when it was recorded, if known."""
 
     duration_ms: int | None
     width: int
     height: int
+    recorded: RecordingDate | None = None
 
 
 class Lifecycle:
@@ -68,8 +70,10 @@ class Lifecycle:
     async def set_probe_result(
         self, tx: Transaction, video: Video, facts: bytes, media_info: MediaInfo, title: str | None = None
     ) -> None:
-        """Save the probe result `facts`, and use the file's `title` if no person chose one."""
+        """Save the probe result `facts`, and use the file's `title` and recording date if no person chose them."""
         row = await require_not_deleted(tx, video.id)
+        if not row["recorded_chosen"]:
+            await self._updater.update(tx, video, **recorded_columns(media_info.recorded))
         if title and not row["title_chosen"]:
             await self._updater.update(tx, video, title=title, title_folded=title.casefold())
         await self._updater.update(
@@ -110,6 +114,13 @@ class Lifecycle:
         """Set the poster that the owner chose, and complete its job."""
         await self._work_queue.complete(tx, job)
         await self.set_poster(tx, video, object_id)
+        await self._updater.update(tx, video, poster_uploaded=False)
+
+    async def set_uploaded_poster(self, tx: Transaction, video: Video, object_id: int) -> None:
+        """Set a poster that the owner has uploaded; a moment chosen before no longer counts."""
+        await self._work_queue.cancel(tx, video, kinds=(POSTER,))
+        await self.set_poster(tx, video, object_id)
+        await self._updater.update(tx, video, poster_ms=None, poster_uploaded=True)
 
     async def clear_chosen_poster(self, tx: Transaction, video: Video) -> None:
         """Forget the owner's choice of a poster that can't be made."""

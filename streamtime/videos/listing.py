@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, case, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 
 from streamtime.auth.access import Caller, Visibility, listed_visibilities
 from streamtime.clock import EpochMs
@@ -30,6 +30,10 @@ PAGE_SIZE = 12
 
 
 NonNegative = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+Integer = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""Recording dates before 1970 are negative."""
 
 
 class ListScope(StrEnum):
@@ -51,6 +55,10 @@ class Sort(StrEnum):
     TITLE = "title"
     LONGEST = "longest"
     SHORTEST = "shortest"
+    RECORDED = "recorded"
+    """The last recorded first; by the date of `new` where it is not known when a video was recorded."""
+    RECORDED_FIRST = "recorded_first"
+    """The reverse of `recorded`."""
     RELEVANCE = "relevance"
     """By the best place of the match: whole words of the title, its words' beginnings, tags and other short texts, the
     description, captions; the newest first among equals. Without search words the same as `new`."""
@@ -201,19 +209,18 @@ class _SortKey:
 
 def _sort_keys(query: Query) -> list[_SortKey]:
     date = date_column(query.scope)
-    match query.sort:
-        case Sort.TITLE:
-            return [_SortKey(videos.c.title_folded, text=True)]
-        case Sort.OLD:
-            return [_SortKey(date)]
-        case Sort.LONGEST:
-            return [_SortKey(_duration(), descending=True)]
-        case Sort.SHORTEST:
-            return [_SortKey(_duration())]
-        case Sort.RELEVANCE if (search := query.search) is not None and search.terms:
-            return [_SortKey(_tier(search)), _SortKey(date, descending=True)]
-        case _:
-            return [_SortKey(date, descending=True)]
+    if query.sort is Sort.RELEVANCE and (search := query.search) is not None and search.terms:
+        return [_SortKey(_tier(search)), _SortKey(date, descending=True)]
+    recorded = func.coalesce(videos.c.recorded_at_ms, date)
+    keys = {
+        Sort.OLD: _SortKey(date),
+        Sort.TITLE: _SortKey(videos.c.title_folded, text=True),
+        Sort.LONGEST: _SortKey(_duration(), descending=True),
+        Sort.SHORTEST: _SortKey(_duration()),
+        Sort.RECORDED: _SortKey(recorded, descending=True),
+        Sort.RECORDED_FIRST: _SortKey(recorded),
+    }
+    return [keys.get(query.sort, _SortKey(date, descending=True))]
 
 
 def _duration() -> ColumnElement[Any]:
@@ -235,7 +242,7 @@ def _ordered(statement: Select[Any], keys: list[_SortKey], query: Query) -> Sele
     if query.cursor:
         equal: list[ColumnElement[bool]] = []
         after: list[ColumnElement[bool]] = []
-        types = tuple(str if key.text else NonNegative for key in columns)
+        types = tuple(str if key.text else Integer for key in columns)
         for key, value in zip(columns, decode_cursor(query.cursor, types), strict=True):
             after.append(and_(*equal, key.column < value if key.descending else key.column > value))
             equal.append(key.column == value)

@@ -15,7 +15,7 @@ from streamtime.database.tables import videos as video_tables
 from streamtime.database.tables.auth import users
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
-from streamtime.videos.captions import Chapter, Chapters
+from streamtime.videos.chapters import Chapter, Chapters
 from streamtime.videos.listing import Listing, ListScope, Query, Sort, conditions
 from streamtime.videos.search_index import caption_lines, matches, matching, videos_fts
 from streamtime.videos.search_text import (

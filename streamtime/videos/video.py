@@ -25,6 +25,7 @@ from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.ids import public_id
+from streamtime.videos.recording_date import RecordingDate, recorded_in
 from streamtime.videos.renditions import StillsFacts
 from streamtime.workers.protocol import PERMANENT_FAILURE_CODES
 
@@ -78,7 +79,11 @@ class Video:
     poster_object_id: int | None
     poster_version: int
     poster_ms: int | None
-    """The moment that the owner chose for the poster; None for an automatic poster."""
+    """The moment that the owner chose for the poster; None for an automatic or an uploaded one."""
+    poster_uploaded: bool
+    """Whether the poster is a picture that the owner has uploaded."""
+    chapters_chosen: bool
+    """Whether the chapters are those that the owner wrote; else they are those of the file."""
     stills: StillsFacts | None
     stills_version: int
     duration_ms: int | None
@@ -87,6 +92,8 @@ class Video:
     width: int | None
     height: int | None
     views: int
+    recorded: RecordingDate | None
+    """When it was recorded: from its file, or as the owner set it."""
     created_at_ms: int
     published_at_ms: int | None
     deleted_at_ms: int | None
@@ -159,6 +166,8 @@ def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
         poster_object_id=row["poster_object_id"],
         poster_version=row["poster_version"],
         poster_ms=row["poster_ms"],
+        poster_uploaded=bool(row["poster_uploaded"]),
+        chapters_chosen=bool(row["chapters_chosen"]),
         stills=msgspec.msgpack.decode(row["stills"], type=StillsFacts) if row["stills"] else None,
         stills_version=row["stills_version"],
         duration_ms=row["duration_ms"],
@@ -166,6 +175,7 @@ def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
         width=row["width"],
         height=row["height"],
         views=row["views"],
+        recorded=recorded_in(row),
         created_at_ms=row["created_at_ms"],
         published_at_ms=row["published_at_ms"],
         deleted_at_ms=row["deleted_at_ms"],

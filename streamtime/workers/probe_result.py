@@ -91,3 +91,5 @@ class ProbeResult(msgspec.Struct, frozen=True, tag="source_facts"):
     chapters: tuple[ChapterInfo, ...] = ()
     title: str | None = None
     """The title tag of the file, unchecked."""
+    creation_dates: tuple[str, ...] = ()
+    """Times of recording or creation in the file's metadata, the most reliable first, unchecked."""

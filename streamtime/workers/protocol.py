@@ -2,7 +2,7 @@
 
 A Unix stream socket carries frames: four bytes of length (big-endian), then one msgpack struct. The server sends
 orders; the worker answers each with messages, the last of which is `OrderDone`, `OrderFailed`, or the result of the
-order (`ProbeResult`, `Confinement`, `ProfilePictureMade`). The descriptors for an order's `output` numbers are sent
+order (`ProbeResult`, `Confinement`, `PictureMade`). The descriptors for an order's `output` numbers are sent
 with the length of its frame (SCM_RIGHTS), so the worker never opens a file. The worker executes one order after
 another until the socket closes.
 
@@ -19,8 +19,8 @@ another until the socket closes.
     MakeStills + descriptors                    ->    (the source is a finished rendition)
                                                 <-    StillWritten ..., PosterWritten, OrderProgress
                                                 <-    OrderDone | OrderFailed
-    MakeProfilePicture                          ->    (the source is a still image)
-                                                <-    ProfilePictureMade | OrderFailed
+    MakeProfilePicture | MakePosterPicture      ->    (the source is a still image)
+                                                <-    PictureMade | OrderFailed
 
 Times of a package start at 0, which is `origin_us` of the source: the first frame shown.
 """
@@ -219,7 +219,14 @@ class MakeProfilePicture(msgspec.Struct, frozen=True, tag="portrait"):
     side: int
 
 
-Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture
+class MakePosterPicture(msgspec.Struct, frozen=True, tag="poster_picture"):
+    """Make a JPEG of this size from the centre of a still image, upright and without metadata."""
+
+    width: int
+    height: int
+
+
+Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -298,8 +305,8 @@ class StillWritten(msgspec.Struct, frozen=True, tag="still_written"):
     sha256: bytes
 
 
-class ProfilePictureMade(msgspec.Struct, frozen=True, tag="portrait_made"):
-    """The answer to `MakeProfilePicture`: a JPEG that fits into one message."""
+class PictureMade(msgspec.Struct, frozen=True, tag="portrait_made"):
+    """The answer to `MakeProfilePicture` and `MakePosterPicture`: a JPEG that fits into one message."""
 
     jpeg: bytes
 
@@ -330,7 +337,7 @@ PackageMessage = (
     RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | OrderProgress | OrderDone
 )
 StillsMessage = StillWritten | PosterWritten | OrderProgress | OrderDone
-Message = Confinement | ProbeResult | PackageMessage | StillsMessage | ProfilePictureMade | OrderFailed
+Message = Confinement | ProbeResult | PackageMessage | StillsMessage | PictureMade | OrderFailed
 
 PERMANENT_FAILURE_CODES = frozenset(
     {"damaged", "empty", "incomplete", "no_video", "not_media", "too_large", "unsupported_codec"}

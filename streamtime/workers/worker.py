@@ -13,6 +13,7 @@ from streamtime.workers.protocol import (
     MAX_MESSAGE_BYTES,
     Confinement,
     Handshake,
+    MakePosterPicture,
     MakeProfilePicture,
     MakeStills,
     Message,
@@ -21,8 +22,8 @@ from streamtime.workers.protocol import (
     OrderFailed,
     Package,
     PackageMessage,
+    PictureMade,
     Probe,
-    ProfilePictureMade,
     StillsMessage,
     StillWritten,
     decode_message,
@@ -143,7 +144,7 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next_message()
-            if isinstance(message, ProbeResult | Confinement | StillWritten | ProfilePictureMade):
+            if isinstance(message, ProbeResult | Confinement | StillWritten | PictureMade):
                 raise await self._protocol_error()
             yield message
             if isinstance(message, OrderDone):
@@ -167,15 +168,15 @@ class Worker:
             if isinstance(message, OrderDone):
                 return
 
-    async def profile_picture(self, order: MakeProfilePicture) -> bytes:
-        """Make a small JPEG from a still image. The result comes from an untrusted process.
+    async def picture(self, order: MakeProfilePicture | MakePosterPicture) -> bytes:
+        """Make a JPEG from a still image. The result comes from an untrusted process.
 
         Raises:
             WorkerFailed: if the source is no image, or the attempt failed.
         """
         await self._send(order, ())
         message = await self._next_message()
-        if not isinstance(message, ProfilePictureMade):
+        if not isinstance(message, PictureMade):
             raise await self._protocol_error()
         return message.jpeg
 
@@ -192,7 +193,7 @@ class Worker:
         except OSError:
             raise await self._on_disconnect() from None
 
-    async def _next_message(self) -> PackageMessage | StillsMessage | ProbeResult | Confinement | ProfilePictureMade:
+    async def _next_message(self) -> PackageMessage | StillsMessage | ProbeResult | Confinement | PictureMade:
         message = await self._read_message()
         if isinstance(message, OrderFailed):
             raise failure.from_message(message, self._process.stderr_tail)

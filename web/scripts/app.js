@@ -3,6 +3,7 @@ import "./page/htmx.js";
 import "./live/cards.js";
 import "./live/library.js";
 import { connectAppearance } from "./page/appearance.js";
+import { connectChapters } from "./page/chapters.js";
 import { connectCopying } from "./page/copy.js";
 import { connectDialogs } from "./page/dialogs.js";
 import { connectForms } from "./page/forms.js";
@@ -14,6 +15,7 @@ import { connectStartAt } from "./page/start-at.js";
 import { connectSuggestions } from "./page/suggestions.js";
 
 connectAppearance();
+connectChapters();
 connectCopying();
 connectDialogs();
 connectForms();

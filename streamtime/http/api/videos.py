@@ -85,6 +85,8 @@ class VideoBody(msgspec.Struct):
     height: int | None
     views: int
     poster_ms: int | None
+    recorded_at: str | None
+    """When it was recorded, with the offset from UTC at that place."""
     created_at: str
     published_at: str | None
     gone_at: str | None
@@ -152,6 +154,7 @@ def video_body(
         height=video.height,
         views=video.views,
         poster_ms=video.poster_ms,
+        recorded_at=None if video.recorded is None else video.recorded.iso,
         created_at=time_iso(video.created_at_ms),
         published_at=None if video.published_at_ms is None else time_iso(video.published_at_ms),
         gone_at=None if (gone := videos.trash.purge_at_ms(video)) is None else time_iso(gone),
@@ -197,6 +200,8 @@ class VideoPatch(msgspec.Struct, forbid_unknown_fields=True):
     visibility: Visibility | None = None
     poster_ms: Annotated[int, msgspec.Meta(ge=0)] | None = None
     embeddable: bool | None = None
+    recorded_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    """A day or a time in ISO 8601 format; an empty text removes the date."""
 
 
 RungName = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{1,3}p$")]
@@ -255,7 +260,7 @@ async def patch_video(
     """Change the given fields, all or none."""
     found = await videos.repository.require(caller, video, Access.MANAGE)
     tags = None if data.tags is None else tuple(data.tags)
-    edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms, data.embeddable)
+    edit = Edit(data.title, data.description, tags, data.visibility, data.poster_ms, data.embeddable, data.recorded_at)
     await videos.editor.apply(found, edit, actor)
     return await _answer(video, caller, videos, playback)
 

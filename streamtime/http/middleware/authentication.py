@@ -19,7 +19,6 @@ from litestar.enums import RequestEncodingType
 
 from streamtime.auth.access import AnonymousAccess, AuthMethod, Caller, TokenScope
 from streamtime.auth.authentication import Authenticator
-from streamtime.auth.profiles import MAX_BYTES, picture_too_large
 from streamtime.auth.sign_in import NewSession
 from streamtime.errors import Forbidden, Unauthenticated
 from streamtime.http.cookies import expired_cookie, host_cookie_name, make_cookie
@@ -27,6 +26,7 @@ from streamtime.http.middleware.hosts import Authority
 from streamtime.http.requests import FORM_OVERHEAD_BYTES
 from streamtime.http.tus import PATH
 from streamtime.sharing.tickets import Tickets
+from streamtime.workers.pictures import MAX_BYTES, picture_too_large
 
 COOKIE_NAME = "streamtime_session"
 
@@ -200,7 +200,7 @@ MAX_PICTURE_BODY_BYTES = MAX_BYTES + FORM_OVERHEAD_BYTES
 
 
 async def check_picture_size(request: Request[Any, Any, State]) -> None:
-    """`check_request`, after a test that the body is not too large for a profile picture.
+    """`check_request`, after a test that the body is not too large for a picture.
 
     Raises:
         TooLarge: the body is too large; the message names the limit of pictures.

@@ -1,5 +1,6 @@
 """Editing, reprocessing and deleting a video, and its caption tracks."""
 
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from litestar import get, post
@@ -27,6 +28,16 @@ from streamtime.videos.video import Video, VideoState
 
 NO_CAPTIONS: Form = {"language": "", "label": "", "errors": {}}
 """Initial values of the form for a caption track."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormErrors:
+    """The input and the errors of the forms beside the main one; None for a form without errors."""
+
+    captions: Form | None = None
+    chapters: Form | None = None
+    poster: str | None = None
+
 
 _MAX_TIME_DIGITS = 12
 """Maximum digits of a time in milliseconds (about thirty years)."""
@@ -61,12 +72,13 @@ async def edit(
 ) -> Response[str] | Redirect:
     """Save the changes, or show the form again with the input and its errors."""
     found = await videos.repository.require(caller, video, Access.MANAGE)
-    fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms")
+    fields = await read_form(request, "title", "description", "tags", "visibility", "poster_ms", "recorded_at")
     try:
         tags = tuple(fields["tags"].split(","))
         visibility = visibility_from(fields["visibility"])
         poster_ms = _parse_ms(fields["poster_ms"])
-        changes = Edit(fields["title"], fields["description"], tags, visibility, poster_ms)
+        recorded = fields["recorded_at"]
+        changes = Edit(fields["title"], fields["description"], tags, visibility, poster_ms, recorded=recorded)
         await videos.editor.apply(found, changes, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
@@ -153,11 +165,11 @@ async def show_edit_form_again(
     videos: VideoServices,
     storage: StorageServices,
     clock: Clock,
-    captions: Form,
+    errors: FormErrors,
 ) -> Response[str]:
-    """Return the edit page with the errors of its captions form."""
+    """Return the edit page with the errors of one of its other forms."""
     view, duplicate = await watch_view(video, caller, videos, storage, clock), await duplicate_of(video, videos)
-    return _edit(request, templates, view, _form_of(video), status=400, duplicate=duplicate, captions=captions)
+    return _edit(request, templates, view, _form_of(video), status=400, duplicate=duplicate, errors=errors)
 
 
 def _form_of(video: Video) -> Form:
@@ -166,6 +178,7 @@ def _form_of(video: Video) -> Form:
         "description": video.description,
         "tags": ", ".join(video.tags),
         "visibility": video.visibility.value,
+        "recorded_at": "" if video.recorded is None else video.recorded.day,
         "poster_ms": "" if video.poster_ms is None else str(video.poster_ms),
         "errors": {},
     }
@@ -179,8 +192,9 @@ def _edit(
     *,
     status: int,
     duplicate: DuplicateView | None,
-    captions: Form | None = None,
+    errors: FormErrors | None = None,
 ) -> Response[str]:
+    errors = errors or FormErrors()
     return templates.page(
         request,
         "pages/edit.html",
@@ -189,7 +203,9 @@ def _edit(
         video=view,
         form=form,
         duplicate=duplicate,
-        captions=captions or NO_CAPTIONS,
+        captions=errors.captions or NO_CAPTIONS,
+        chapters=errors.chapters or {"text": view.chapters_text, "error": None},
+        poster_error=errors.poster,
         languages=LANGUAGES,
     )
 
@@ -219,8 +235,8 @@ async def add_captions(
         await videos.captions.upload(found, await read_file(request, "file"), **fields)
     except (Invalid, Conflict) as error:
         field = error.field if isinstance(error, Invalid) else None
-        captions = {**fields, "errors": {field or "file": error.message}}
-        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, captions)
+        errors = FormErrors(captions={**fields, "errors": {field or "file": error.message}})
+        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, errors)
     return _back(found)
 
 
@@ -244,8 +260,8 @@ async def replace_captions(
     try:
         await videos.captions.replace_from_file(found, name, await read_file(request, "file"))
     except Invalid as error:
-        captions = {"language": "", "label": "", "errors": {name: error.message}}
-        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, captions)
+        errors = FormErrors(captions={"language": "", "label": "", "errors": {name: error.message}})
+        return await show_edit_form_again(request, templates, found, caller, videos, storage, clock, errors)
     return _back(found)
 
 

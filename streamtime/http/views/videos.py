@@ -6,7 +6,16 @@ from typing import Any
 
 from streamtime.auth.access import Access, Caller, Visibility, access_level
 from streamtime.clock import EpochMs
-from streamtime.formatting import age_text, clock_seconds, duration_iso, duration_text, span_text, speed_text, time_iso
+from streamtime.formatting import (
+    age_text,
+    clock_seconds,
+    day_text,
+    duration_iso,
+    duration_text,
+    span_text,
+    speed_text,
+    time_iso,
+)
 from streamtime.hls.storyboard import Storyboard
 from streamtime.http.tracks import CaptionBody, Tracks, caption_bodies
 from streamtime.http.video_urls import (
@@ -20,6 +29,7 @@ from streamtime.http.video_urls import (
     storyboard_url,
     watch_href,
 )
+from streamtime.videos.chapters import format_chapters
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
 from streamtime.videos.watching import Watch
@@ -99,6 +109,9 @@ class VideoCard:
     owner_picture: str | None
     age_text: str
     created_iso: str
+    recorded_text: str | None
+    """The day on which it was recorded."""
+    recorded_iso: str | None
     visibility: str
     visibility_text: str
     state: str
@@ -150,6 +163,10 @@ class WatchView(VideoCard):
     renditions: list[str]
     chapters: list[ChapterView]
     chapters_url: str
+    chapters_text: str
+    """The chapters as lines of text, for a form."""
+    chapters_chosen: bool
+    poster_uploaded: bool
     captions: list[CaptionBody]
     storyboard_tiles: list[StoryboardTile]
 
@@ -191,6 +208,9 @@ def watch_page_view(
         renditions=renditions,
         chapters=chapter_views(video, tracks),
         chapters_url=chapters_url(video),
+        chapters_text=format_chapters(tracks.chapters.get(video.id, [])),
+        chapters_chosen=video.chapters_chosen,
+        poster_uploaded=video.poster_uploaded,
         captions=caption_bodies(video, tracks),
         storyboard_tiles=storyboard_tiles(video),
     )
@@ -282,6 +302,8 @@ def _card_values(
         "owner_picture": picture_href(video.owner_public_id, video.owner_picture_version),
         "age_text": age_text(video.published_at_ms or video.created_at_ms, now_ms),
         "created_iso": time_iso(video.created_at_ms),
+        "recorded_text": None if video.recorded is None else day_text(video.recorded.local.date()),
+        "recorded_iso": None if video.recorded is None else video.recorded.day,
         "visibility": video.visibility.value,
         "visibility_text": VISIBILITY_TEXTS[video.visibility],
         "state": video.state.value,

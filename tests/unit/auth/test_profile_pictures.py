@@ -7,22 +7,23 @@ import pytest
 
 from streamtime.auth.access import Role
 from streamtime.auth.audit import AuditLog
-from streamtime.auth.profiles import MAX_BYTES, ProfilePictures
+from streamtime.auth.profiles import ProfilePictures
 from streamtime.auth.rate_limits import RATES, RateLimit, RateLimiter
 from streamtime.auth.users import User
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid, StreamtimeError, TooLarge, TooManyRequests, Unavailable
 from streamtime.workers.launcher import WorkerLauncher
+from streamtime.workers.pictures import MAX_BYTES, PictureDecoder
 from tests.fake_clock import FakeClock
 
 PIA = User(id=1, public_id="pia", name="pia", role=Role.MEMBER, created_at_ms=0, disabled_at_ms=None)
 ANSWERS = """
 import socket, sys
 from streamtime.media.channel import Channel
-from streamtime.workers.protocol import Portrait
+from streamtime.workers.protocol import PictureMade
 channel = Channel(socket.socket(fileno=int(sys.argv[1])))
 channel.receive()
-channel.send(Portrait({jpeg}))
+channel.send(PictureMade({jpeg}))
 """
 NOWHERE = ("/nonexistent/python",)
 
@@ -32,7 +33,7 @@ def pictures(folder: Path, *command: str) -> tuple[ProfilePictures, FakeClock]:
     hands = FakeClock()
     database = Database(folder / "none.db")
     launcher = WorkerLauncher(command=command, nice=0)
-    return ProfilePictures(database, launcher, RateLimiter(hands), AuditLog(database, hands)), hands
+    return ProfilePictures(database, PictureDecoder(launcher), RateLimiter(hands), AuditLog(database, hands)), hands
 
 
 async def test_too_many_in_a_row_have_to_wait(tmp_path: Path) -> None:

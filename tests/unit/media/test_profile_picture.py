@@ -46,7 +46,7 @@ async def portrait(data: bytes, path: Path) -> bytes:
     """Have a worker make one of these bytes."""
     with opened(data, path) as descriptor:
         async with LAUNCHER.launch(descriptor) as worker:
-            return await worker.profile_picture(MakeProfilePicture(256))
+            return await worker.picture(MakeProfilePicture(256))
 
 
 @contextmanager

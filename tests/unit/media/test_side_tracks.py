@@ -8,7 +8,8 @@ import av
 import pytest
 
 from streamtime.captions.cue import Cue, Span
-from streamtime.transcoding.subtitles import chapters, unsupported_subtitles
+from streamtime.transcoding.subtitles import unsupported_subtitles
+from streamtime.videos.chapters import chapters_of_file
 from streamtime.workers.probe_result import ChapterInfo, ProbeResult, SubtitleInfo
 from streamtime.workers.protocol import CuesRead, Package, ReadCaptions
 from tests.clips import run_ffmpeg, truncate_clip
@@ -97,7 +98,7 @@ async def test_chapters_without_a_title_have_a_number(film: Path) -> None:
     assert unsupported_subtitles(facts) is None
     two = (ChapterInfo(0, 10, "  \n"), ChapterInfo(10, 20, "A\tB"))
     bare = ProbeResult(facts.container, None, 0, None, facts.video, (), (), chapters=two)
-    assert [chapter.title for chapter in chapters(bare)] == ["Chapter 1", "A B"]
+    assert [chapter.title for chapter in chapters_of_file(bare)] == ["Chapter 1", "A B"]
     pictures = (SubtitleInfo(2, "dvd_subtitle", False, None, None, False),) * 2
     many = ProbeResult(facts.container, None, 0, None, facts.video, (), (), subtitles=pictures)
     assert (
