@@ -43,6 +43,7 @@ from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker, VideoUpdater
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
+from streamtime.videos.related import RelatedVideos
 from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
@@ -85,6 +86,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     return VideoServices(
         repository=Videos(base.database),
         listing=listing,
+        related=RelatedVideos(base.database),
         search=Search(base.database, listing, chapters),
         search_indexer=indexer,
         watching=Watching(base.database, base.clock),

@@ -17,6 +17,7 @@ from streamtime.http.api import (
     uploads,
     videos,
 )
+from streamtime.http.api import related as related_api
 from streamtime.http.assets import asset, favicon
 from streamtime.http.health import healthz, readyz
 from streamtime.http.metrics import metrics
@@ -35,6 +36,7 @@ from streamtime.http.pages import (
     play_queue,
     playlist_choice,
     profile,
+    related,
     second_factor,
     sessions,
     share,
@@ -69,6 +71,7 @@ ROUTES: tuple[Any, ...] = (
     playlist_pages.playlist_page,
     playlist_pages.play,
     play_queue.queue_list,
+    related.related_page,
     playlist_pages.edit_page,
     playlist_pages.edit,
     playlist_pages.change_items,
@@ -190,6 +193,7 @@ ROUTES: tuple[Any, ...] = (
     history.delete_history,
     history.delete_history_entry,
     videos.get_video,
+    related_api.list_related,
     videos.patch_video,
     videos.delete_video,
     videos.restore_video,

@@ -63,6 +63,7 @@ from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
+from streamtime.videos.related import RelatedVideos
 from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
@@ -114,6 +115,7 @@ class VideoServices:
 
     repository: Videos
     listing: Listing
+    related: RelatedVideos
     search: Search
     search_indexer: SearchIndexer
     watching: Watching

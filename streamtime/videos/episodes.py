@@ -25,6 +25,30 @@ class Episode:
     number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How the titles of a series begin: before its numbers, and up to the number of the next episode."""
+
+    prefix: str
+    following: str
+
+
+def series_of(title: str) -> Series | None:
+    """Return the series that a title with an episode number belongs to; None if it has no number.
+
+    The prefix of "Part 9" is "Part ", and its next episode begins with "Part 10". The prefix of "Show S01E02" is
+    "Show "; of "S01E02", where nothing is before the numbers, "S".
+    """
+    for pattern in _PATTERNS:
+        if (found := pattern.search(title)) is None:
+            continue
+        number, groups = found["episode"], found.groupdict()
+        prefix = title[: found.start()] or title[: found.start("season" if groups.get("season") else "episode")]
+        after = str(int(number) + 1).zfill(len(number))
+        return Series(prefix, title[: found.start("episode")] + after)
+    return None
+
+
 def find_episode(*names: str) -> Episode | None:
     """Return the episode number in the first of these names that has one."""
     for name in names:

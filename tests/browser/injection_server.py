@@ -64,6 +64,8 @@ class InjectionServer:
             InjectionPage("owner", f"{watch}/delete", ("title",)),
             InjectionPage("owner", f"{watch}/share", ("title", "link")),
             InjectionPage("owner", f"{watch}/elsewhere"),
+            InjectionPage("nobody", f"/watch/{self.videos['sent']}/related", status=404),
+            InjectionPage("owner", f"/watch/{self.videos['sent']}/related", ("title", "display")),
             InjectionPage("owner", f"{watch}/history", ("title",)),
             InjectionPage("owner", f"/watch/{broken}", ("broken",)),
             InjectionPage("owner", f"/watch/{broken}/history", ("broken",)),

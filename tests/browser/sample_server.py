@@ -58,6 +58,7 @@ class SampleServer:
             "upload": "/upload",
             "watch": f"/watch/{self.ready}",
             "watch portrait": f"/watch/{self.portrait}",
+            "what to watch next": f"/watch/{self.ready}/related",
             "watch failed": f"/watch/{self.failed}",
             "watch uploading": f"/watch/{self.uploading}",
             "edit": f"/watch/{self.ready}/edit",

@@ -125,7 +125,7 @@ def test_public_is_for_everybody_and_private_again_for_nobody_else(
         actions.play(guest)
     assert actions.brightness(guest) > 40
     addresses = guest.evaluate("performance.getEntriesByType('resource').map((entry) => entry.name)")
-    known = [address for address in addresses if "/media/" in address]
+    known = [address for address in addresses if f"/media/{video}/" in address]
     assert any(address.endswith("playlist.m3u8") for address in known)
     assert any(address.endswith(".m4s") for address in known)
     assert guest.request.get(known[0]).status == 200

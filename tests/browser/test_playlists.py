@@ -143,3 +143,36 @@ def test_shuffle_keeps_its_order_over_pages(page: Page, ada: Person, episodes: l
     expect(queue.locator(".queue-text > span")).to_have_text(order)
     queue.get_by_role("link", name="Play in order").click()
     expect(queue.locator(".queue-text > span")).to_have_text(["Serial S01E01", "Serial S01E02", "Serial S01E03"])
+
+
+def test_without_a_playlist_the_next_episode_follows_while_autoplay_is_on(page: Page, episodes: list[str]) -> None:
+    page.goto(f"/watch/{episodes[0]}")
+    wait_page_ready(page)
+    related = page.get_by_role("region", name="Up next")
+    expect(related.get_by_role("listitem").first).to_contain_text("Serial S01E02")
+    autoplay = related.get_by_role("switch", name="Autoplay")
+    autoplay.uncheck()
+    page.reload()
+    wait_page_ready(page)
+    expect(autoplay).not_to_be_checked()
+    actions.play(page)
+    page.wait_for_function("() => document.querySelector('streamtime-video').ended")
+    up_next = page.get_by_role("group", name="Up next")
+    expect(up_next).to_have_count(0)
+    autoplay.check()
+    page.keyboard.press("0")
+    page.keyboard.press("k")
+    expect(up_next).to_contain_text("Serial S01E02")
+    up_next.get_by_role("button", name="Cancel").click()
+    page.keyboard.press("Shift+N")
+    expect(page).to_have_url(re.compile(f"/watch/{episodes[1]}$"))
+    expect(up_next).to_contain_text("Serial S01E03")  # it plays by itself, to its end
+    expect(page).to_have_url(re.compile(f"/watch/{episodes[2]}$"))
+
+
+def test_nothing_follows_by_itself_where_less_motion_is_asked_for(
+    open_context: OpenContext, shared_server: Server, ada: Person, episodes: list[str]
+) -> None:
+    page = open_context(shared_server.url, ada, reduced_motion="reduce").new_page()
+    page.goto(f"/watch/{episodes[0]}")
+    expect(page.get_by_role("switch", name="Autoplay")).not_to_be_checked()

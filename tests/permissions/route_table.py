@@ -176,6 +176,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     WATCH + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/embedding": {"POST": RouteRule(can_manage, {"data": {"embeddable": "yes"}}, consumes=True)},
     WATCH + "/elsewhere": {"GET": RouteRule(can_watch)},
+    WATCH + "/related": {"GET": RouteRule(can_watch)},
     WATCH + "/keep": {"POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/history": {"GET": RouteRule(can_manage_or_404)},
     WATCH + "/history/{rung:str}": {"POST": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
@@ -277,6 +278,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "PUT": RouteRule(can_manage, CAPTIONS, exists_in=(), consumes=True),
         "DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
+    VIDEO + "/related": {"GET": RouteRule(can_watch)},
     VIDEO + "/timeline": {"GET": RouteRule(can_manage_or_404)},
     "/api/v1/uploads": {"POST": RouteRule(upload_scope, BEGIN)},
     "/api/v1/uploads/{upload:str}": {

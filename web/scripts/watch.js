@@ -6,11 +6,15 @@ import { connectKeyboard } from "./player/keyboard.js";
 import { connectPlayQueue } from "./player/play-queue.js";
 import { Player } from "./player/player.js";
 import { connectPosterChoice } from "./player/poster-choice.js";
+import { connectRelated } from "./player/related.js";
+import { takeContinues } from "./player/up-next.js";
 
 const player = new Player(document.getElementById("player"));
+if (takeContinues()) player.video.wantsPlay = true;
 connectKeyboard(player);
 followVideo(player);
 connectFold();
 connectPlayQueue(player);
 connectPosterChoice(player);
+connectRelated(player);
 connectSeeking(player);

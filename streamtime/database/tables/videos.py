@@ -56,6 +56,8 @@ videos = Table(
     one_of("duplicate", ("asked", "kept")),
     Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
+    Index("ix_videos_owner_id_visibility_published_at_ms", "owner_id", "visibility", "published_at_ms", "id"),
+    Index("ix_videos_owner_id_title_folded", "owner_id", "title_folded"),
     Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
     Index("ix_videos_deletion_batch", "deletion_batch", sqlite_where=text("deletion_batch IS NOT NULL")),
     sqlite_autoincrement=True,
@@ -68,6 +70,7 @@ video_tags = Table(
     Column("tag_folded", Text, primary_key=True),
     Column("tag", Text, nullable=False),
     Column("position", Integer, nullable=False),
+    Index("ix_video_tags_tag_folded", "tag_folded", "video_id"),
 )
 
 uploads = Table(

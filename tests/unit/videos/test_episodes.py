@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamtime.videos.episodes import Episode, find_episode
+from streamtime.videos.episodes import Episode, Series, find_episode, series_of
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,22 @@ def test_other_numbers_are_none(name: str) -> None:
 def test_the_first_name_with_a_number_counts() -> None:
     assert find_episode("The pilot", "show.s01e01.mkv") == Episode(1, 1)
     assert find_episode("Episode 4", "show.s01e01.mkv") == Episode(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("title", "prefix", "following"),
+    [
+        ("Serial S01E02 The lake", "Serial ", "Serial S01E03"),
+        ("Show.1x09.720p", "Show.", "Show.1x10"),
+        ("Holiday, part 9", "Holiday, ", "Holiday, part 10"),
+        ("S02E07", "S", "S02E08"),
+        ("Episode 099", "Episode ", "Episode 100"),
+        ("Season 2 Episode 3", "Season ", "Season 2 Episode 4"),
+    ],
+)
+def test_a_series_is_what_is_before_the_numbers(title: str, prefix: str, following: str) -> None:
+    assert series_of(title) == Series(prefix, following)
+
+
+def test_a_title_without_a_number_is_of_no_series() -> None:
+    assert series_of("The lake, 1920x1080") is None

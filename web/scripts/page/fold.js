@@ -1,10 +1,11 @@
-/** Folds a long text to its first lines, with a button that unfolds it. */
+/** Folds a long text to its first lines, and what follows it entirely, with a button that unfolds both. */
 export function connectFold() {
   for (const section of document.querySelectorAll("[data-fold]")) {
     const text = section.querySelector(".description-text");
     const button = section.querySelector("[data-fold-button]");
     section.dataset.folded = "";
-    if (text.scrollHeight <= text.clientHeight + 1) {
+    const isWhole = !text || text.scrollHeight <= text.clientHeight + 1;
+    if (isWhole && !section.querySelector(".description-more")) {
       delete section.dataset.folded;
       continue;
     }

@@ -2,7 +2,7 @@
 
 /** @param {EventTarget | null} target @returns {boolean} whether the focused element takes key input */
 export function isTyping(target) {
-  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+  return target instanceof Element && target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 }
 
 /** @param {FormDataEvent} event leaves empty fields of a GET form out of the URL */

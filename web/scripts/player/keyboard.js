@@ -20,7 +20,7 @@ function isTaken(event) {
   if ((arrow || event.key === " ") && path.some((node) => isOpenMenu(node))) return true;
   if (arrow) return target.type === "range" || path.some((node) => node.localName?.endsWith("-range"));
   const onButton = path.some((node) => node.localName === "a" || node.localName?.endsWith("button") || node.localName === "summary");
-  return event.key === " " && onButton;
+  return event.key === " " && (onButton || target.type === "checkbox");
 }
 
 /** @param {import("./player.js").Player} player */

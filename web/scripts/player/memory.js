@@ -22,7 +22,7 @@ function write(key, value) {
 
 /** @typedef {{ language: string, label: string }} TrackName */
 
-/** @returns {{ volume?: number, muted?: boolean, rate?: number, theatre?: boolean, sound?: TrackName, captions?: TrackName | null }} */
+/** @returns {{ volume?: number, muted?: boolean, rate?: number, theatre?: boolean, autoplay?: boolean, sound?: TrackName, captions?: TrackName | null }} */
 export function settings() {
   return read(SETTINGS_KEY);
 }
