@@ -35,6 +35,9 @@ STOPS_WITHIN_S = 60.0
 COMMAND_WITHIN_S = 180.0
 
 POLL_INTERVAL_S = 0.03
+MAX_POLL_INTERVAL_S = 0.15
+POLL_SHARE = 0.05
+"""A poll comes after this share of the time waited so far: most are requests, which would take a core's tenth."""
 
 READY = re.compile(
     r"""^Streamtime is ready: (http://127\.0\.0\.1:\d+)$(?:.*?^Setup code: (\S+)$)?.*?"event": "ready"[,}]""",
@@ -47,14 +50,15 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def wait_until(look: Callable[[], T | None], what: str, *, within_s: float = 90.0) -> T:
-    """Look again and again until there is something to see (None, False, nothing at all and 0 are not), and give it."""
-    deadline = time.monotonic() + within_s
+    """Poll until the result is true in a boolean sense, and return it."""
+    began = time.monotonic()
     while True:
         seen = look()
         if seen:
             return seen
-        assert time.monotonic() < deadline, f"after {within_s} s still not: {what}"
-        time.sleep(POLL_INTERVAL_S)
+        waited_s = time.monotonic() - began
+        assert waited_s < within_s, f"after {within_s} s still not: {what}"
+        time.sleep(min(max(waited_s * POLL_SHARE, POLL_INTERVAL_S), MAX_POLL_INTERVAL_S))
 
 
 class Server:
@@ -89,6 +93,11 @@ class Server:
     def pid(self) -> int:
         assert self._process, "the server does not run"
         return self._process.pid
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Its environment variables."""
+        return {**self._environ}
 
     @property
     def log_output(self) -> str:

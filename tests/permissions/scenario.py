@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 from select import select
@@ -15,12 +14,15 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.images import make_picture
+from tests.in_process import InProcessApplication, open_in_process
 from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person, csrf_of, sign_in
 from tests.permissions.rules import LINKED, STATES, TICKETS, State, Who
 from tests.permissions.tickets import TicketFactory, TicketSource
 from tests.server import Server, running_server, wait_until
 from tests.system.player import fetch, video_playlists
+
+CSRF = "X-CSRF-Token"
 
 FIELDS = ("title", "visibility", "state", "renditions", "captions", "created_at")
 """State that changes if a request was allowed by mistake."""
@@ -65,23 +67,25 @@ class VideoParts:
     parts: dict[str, str]
 
 
+Ask = Callable[[httpx.Request], tuple[int, str]]
+"""Sends a request and returns the status and location of the response."""
+
+
 @dataclass
 class Scenario:
-    """All callers and videos, on one server."""
+    """All callers and videos, on one server. `clients` make the requests that `ask` sends."""
 
     server: Server
     people: dict[str, Person]
     clients: dict[Who, httpx.Client]
+    ask: Ask
+    in_process: bool = False
     videos: dict[State, VideoParts] = field(default_factory=dict)
     things: dict[str, str] = field(default_factory=dict)
     """Further values in URLs: links and tokens of the owner, and an uninvolved account."""
     tickets: dict[Who, Callable[[str], str]] = field(default_factory=dict)
     """Creates a caller's ticket for a video."""
-
-    @cached_property
-    def wire(self) -> Wire:
-        """For the requests that are tried."""
-        return Wire(self.server.url)
+    made_tickets: dict[tuple[Who, str], str] = field(default_factory=dict)
 
     @property
     def ticket_factory(self) -> TicketFactory:
@@ -115,8 +119,10 @@ class Scenario:
 
     def with_ticket(self, who: Who, shown: VideoParts) -> VideoParts:
         """The video with the caller's ticket in its URLs; callers without one get an expired one of the owner."""
-        make = self.tickets.get(who, self.tickets["expired ticket"])
-        return replace(shown, parts={**shown.parts, "ticket": make(shown.id)})
+        kind = who if who in self.tickets else "expired ticket"
+        if (kind, shown.id) not in self.made_tickets:
+            self.made_tickets[kind, shown.id] = self.tickets[kind](shown.id)
+        return replace(shown, parts={**shown.parts, "ticket": self.made_tickets[kind, shown.id]})
 
     def upload(self) -> str:
         """A new upload of the owner."""
@@ -151,15 +157,37 @@ def open_scenario(folder: Path) -> Iterator[Scenario]:
         people = {who: server.person(who) for who in ("member", "owner")}
         people["admin"] = server.person("admin", admin=True)
         people["stranger"] = Person(server, "stranger")
-        cast = Scenario(server, people, {})
+        cast = Scenario(server, people, {}, _not_yet)
         cast.clients.update(_clients(server, people))
         revoked = _revoked_session(cast)
         small = make_multitrack_clip(folder / "small.mkv", duration_s=2)
         large = make_multitrack_clip(folder / "large.mkv", duration_s=2, size="640x360")
         _send(cast, small.read_bytes(), large.read_bytes())
         cast.tickets.update(_tickets(cast, revoked))
-        with closing(cast.wire):
-            yield cast
+        with closing(Wire(server.url)) as wire:
+            yield replace(cast, ask=wire.ask)
+
+
+def _not_yet(request: httpx.Request) -> tuple[int, str]:
+    raise AssertionError(f"{request.url} before the scenario is complete")
+
+
+@contextmanager
+def without_http(made: Scenario) -> Iterator[Scenario]:
+    """The same without HTTP: the server has stopped, and its application answers in this process."""
+    assert made.server.stop() == 0
+    with open_in_process(made.server) as application:
+        people = {who: _moved(person, application) for who, person in made.people.items()}
+        yield replace(made, people=people, ask=application.ask, in_process=True)
+
+
+def _moved(person: Person, application: InProcessApplication) -> Person:
+    """The same person, with the same token and session."""
+    found = Person(application, person.name)
+    found.__dict__["token"] = person.token
+    found.__dict__["browser"] = application.client(**{CSRF: person.browser.headers[CSRF]})
+    found.browser.cookies.update(person.browser.cookies)
+    return found
 
 
 def _clients(server: Server, people: dict[str, Person]) -> dict[Who, httpx.Client]:
@@ -208,7 +236,7 @@ def _tickets(cast: Scenario, revoked: TicketSource) -> dict[Who, Callable[[str],
 
 def _browser(person: Person) -> httpx.Client:
     client = person.browser
-    client.headers.update({"X-CSRF-Token": csrf_of(client.get("/explore").text)})
+    client.headers.update({CSRF: csrf_of(client.get("/explore").text)})
     return client
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeAlias
 
-from litestar import get
+from litestar import Litestar, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Response
@@ -72,7 +73,7 @@ class OperationDoc:
 @get(BASE_PATH, include_in_schema=False)
 async def docs(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
     """Show all operations by tag."""
-    document = _document(request)
+    document = _document(request.app)
     about = paragraphs_of(document["info"].get("description", ""))
     groups = [(tag, operations_of(document, tag)) for tag in tags_of(document)]
     return templates.page(
@@ -87,7 +88,7 @@ async def docs_of_tag(request: PageRequest, tag: FromPath[str], templates: Named
     Raises:
         NotFound: there is no such tag.
     """
-    document = _document(request)
+    document = _document(request.app)
     operations = operations_of(document, tag)
     if not operations:
         raise NotFound
@@ -157,8 +158,9 @@ def paragraphs_of(text: str) -> list[list[TextPiece]]:
     ]
 
 
-def _document(request: PageRequest) -> Document:
-    return request.app.openapi_schema.to_schema()
+@lru_cache(maxsize=1)
+def _document(app: Litestar) -> Document:
+    return app.openapi_schema.to_schema()
 
 
 def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
