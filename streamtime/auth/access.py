@@ -30,6 +30,8 @@ class AuthMethod(StrEnum):
 class TokenScope(StrEnum):
     """What an API token may do with its account's rights; each scope includes the ones before."""
 
+    FEED = "feed"
+    """Only feeds and the media in them. Such a token is part of the feed's address, so other people see it."""
     READ = "read"
     UPLOAD = "upload"
     """Upload videos, and change one's own."""

@@ -134,6 +134,14 @@ class Listing:
         next_cursor = None if last is None else encode_cursor([*last[1:], last[0]])
         return Page(items=items, next=next_cursor)
 
+    async def newest(self, caller: Caller, limit: int) -> list[tuple[str, int]]:
+        """Return the public ids of the newest videos listed for the caller, and when they were published."""
+        query = Query(scope=ListScope.LISTED)
+        statement = select(videos.c.public_id, videos.c.published_at_ms).where(*conditions(caller, query))
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.order_by(videos.c.published_at_ms.desc()).limit(limit))
+            return [(row.public_id, row.published_at_ms) for row in rows]
+
 
 def conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
     """Return the conditions of a list on `videos` joined with `users`: permission, search and filters."""

@@ -150,6 +150,14 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosure:
+    """The rendition of a video in a feed. `length_bytes`: with the audio, without the header of the joined file."""
+
+    name: str
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartedRendition:
     """A rendition whose rows were just inserted."""
 
@@ -287,6 +295,29 @@ class Renditions:
                 if name not in names.setdefault(video_id, []):  # an outdated rendition and its replacement share a name
                     names[video_id].append(name)
         return names
+
+    async def enclosures(self, video_ids: Collection[int]) -> dict[int, Enclosure]:
+        """Return the rendition that each video has in feeds: the largest complete one in H.264, else the largest."""
+        table, parts, stored = video_tables.renditions, video_tables.rendition_parts, storage_tables.objects
+        query = (
+            select(table.c.video_id, table.c.kind, table.c.name, table.c.codecs, stored.c.bytes)
+            .join_from(table, parts, parts.c.rendition_id == table.c.id)
+            .join(stored, parts.c.object_id == stored.c.id)
+            .where(table.c.video_id.in_(video_ids), parts.c.part == 0, table.c.state == "whole")
+            .order_by(table.c.codecs.not_like("avc1%"), table.c.height.desc(), table.c.is_default.desc(), table.c.id)
+        )
+        video: dict[int, Enclosure] = {}
+        audio_bytes: dict[int, int] = {}
+        async with self._database.read() as connection:
+            for row in (await connection.execute(query)).mappings():
+                if row["kind"] == RenditionKind.VIDEO.value:
+                    video.setdefault(row["video_id"], Enclosure(row["name"], row["bytes"]))
+                else:
+                    audio_bytes.setdefault(row["video_id"], row["bytes"])
+        return {
+            video_id: Enclosure(found.name, found.length_bytes + audio_bytes.get(video_id, 0))
+            for video_id, found in video.items()
+        }
 
     async def _update(self, tx: Transaction, rendition_id: int, **values: object) -> None:
         table = video_tables.renditions

@@ -88,6 +88,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/tags": {"GET": RouteRule(everyone)},
     "/tags/{tag:path}": {"GET": RouteRule(everyone, exists_in=())},
     "/{at_owner:str}": {"GET": RouteRule(everyone)},
+    "/feed.xml": {"GET": RouteRule(everyone)},
+    "/{at_owner:str}/feed.xml": {"GET": RouteRule(everyone)},
+    "/sitemap.xml": {"GET": RouteRule(everyone)},
+    "/robots.txt": {"GET": RouteRule(everyone)},
     "/login": {
         "GET": RouteRule(everyone),
         "POST": RouteRule(credentials_rejected, {"data": {"name": "nobody", "password": "wrong"}}),
@@ -192,6 +196,8 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/playlists/new": {"GET": RouteRule(account_required)},
     PLAYLIST_PAGE: {"GET": RouteRule(can_watch)},
     PLAYLIST_PAGE + "/play": {"GET": RouteRule(can_watch)},
+    PLAYLIST_PAGE + "/feed.xml": {"GET": RouteRule(can_watch)},
+    "/playlist/{playlist:str}/feed.xml": {"GET": RouteRule(can_watch)},
     PLAYLIST_PAGE + "/queue": {"GET": RouteRule(can_watch, {"params": {"video": "{item}"}})},
     PLAYLIST_PAGE + "/edit": {
         "GET": RouteRule(can_manage),

@@ -115,7 +115,7 @@ api_tokens = Table(
     at("created"),
     at("last_used", nullable=True),
     at("revoked", nullable=True),
-    one_of("scope", ("read", "upload", "admin")),
+    one_of("scope", ("feed", "read", "upload", "admin")),
     sqlite_autoincrement=True,
 )
 

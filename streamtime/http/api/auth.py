@@ -17,8 +17,10 @@ from streamtime.errors import Invalid, Unauthenticated
 from streamtime.formatting import time_iso
 from streamtime.http.api.operations import OptionalBody
 from streamtime.http.problems import problems
+from streamtime.http.public_urls import absolute_url
 from streamtime.http.requests import ApiRequest, client_info_of, require_account_management
-from streamtime.http.services import AuthServices
+from streamtime.http.secret_paths import feed_path
+from streamtime.http.services import AuthServices, HttpSettings
 
 
 class TokenBody(msgspec.Struct):
@@ -32,9 +34,10 @@ class TokenBody(msgspec.Struct):
 
 
 class NewTokenBody(TokenBody):
-    """A new API token. `token` is its secret, shown once."""
+    """A new API token. `token` is its secret, shown once. With the scope `feed` it is part of `feed_url`."""
 
     token: str
+    feed_url: str | None
 
 
 class TokenList(msgspec.Struct):
@@ -44,7 +47,7 @@ class TokenList(msgspec.Struct):
 
 
 class NewToken(msgspec.Struct, forbid_unknown_fields=True):
-    """A label, and a scope: `read`, `upload` (upload and change videos) or `admin` (everything)."""
+    """A label, and a scope: `feed` (feeds alone), `read`, `upload` (upload and change videos), `admin` (everything)."""
 
     label: Annotated[str, msgspec.Meta(max_length=1_000)]
     scope: TokenScope = TokenScope.READ
@@ -60,14 +63,17 @@ async def list_tokens(caller: NamedDependency[Caller], auth: NamedDependency[Aut
 
 @post("/api/v1/tokens", responses=problems(401, 403, 409, 413), tags=["account"], summary="Create an API token")
 async def create_token(
+    request: ApiRequest,
     data: JSONBody[NewToken],
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     auth: NamedDependency[AuthServices],
+    settings: NamedDependency[HttpSettings],
 ) -> Response[NewTokenBody]:
     """Requires a session, or a token with the scope `admin`: a token cannot create one with a wider scope."""
     created = await auth.api_tokens.create(actor, require_account_management(caller), data.label, data.scope)
-    body = NewTokenBody(**msgspec.structs.asdict(_body(created.token)), token=created.secret)
+    feed_url = absolute_url(request, settings, feed_path(created.secret)) if data.scope is TokenScope.FEED else None
+    body = NewTokenBody(**msgspec.structs.asdict(_body(created.token)), token=created.secret, feed_url=feed_url)
     return Response(body, headers={"Cache-Control": "no-store"})
 
 

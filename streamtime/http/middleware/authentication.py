@@ -20,10 +20,11 @@ from litestar.enums import RequestEncodingType
 from streamtime.auth.access import AnonymousAccess, AuthMethod, Caller, TokenScope
 from streamtime.auth.authentication import Authenticator
 from streamtime.auth.sign_in import NewSession
-from streamtime.errors import Forbidden, Unauthenticated
+from streamtime.errors import Forbidden, NotFound, Unauthenticated
 from streamtime.http.cookies import expired_cookie, host_cookie_name, make_cookie
 from streamtime.http.middleware.hosts import Authority
 from streamtime.http.requests import FORM_OVERHEAD_BYTES
+from streamtime.http.secret_paths import FEED_PREFIX
 from streamtime.http.tus import PATH
 from streamtime.sharing.tickets import Tickets
 from streamtime.workers.pictures import MAX_BYTES, picture_too_large
@@ -51,6 +52,18 @@ class CallerResolver:
             StreamtimeError: the ticket is not valid, or the database is not available.
         """
         return await self._tickets.authenticate(text)
+
+    async def resolve_feed(self, token: str) -> Caller:
+        """Return the caller of a request for a feed with an API token of the scope `feed`; others are not accepted.
+
+        Raises:
+            NotFound: the token is not valid.
+            Unavailable: the database is not available.
+        """
+        caller = await self._authenticator.authenticate_bearer(token)
+        if caller.scope is not TokenScope.FEED:
+            raise NotFound(reason="ticket_invalid")
+        return caller
 
     async def resolve(self, scope: dict[str, Any]) -> Caller:
         """Return the caller of a request. With an unknown bearer token it is anonymous, whatever the cookie.
@@ -170,7 +183,7 @@ async def _has_token(request: Request[Any, Any, State]) -> bool:
 
 
 _LIST_PATHS = frozenset(
-    {"/", "/explore", "/search", "/search/suggestions", "/tags", "/api/v1/videos", "/api/v1/search"}
+    {"/", "/explore", "/feed.xml", "/search", "/search/suggestions", "/tags", "/api/v1/videos", "/api/v1/search"}
 )
 _BROWSE_PREFIXES = ("/@", "/watch/", "/tags/")
 """Pages for browsing. On a server without anonymous access they answer 401 instead of 404."""
@@ -181,7 +194,7 @@ async def check_request(request: Request[Any, Any, State]) -> None:
 
     Raises:
         Unauthenticated: an anonymous user browses a server that has no anonymous access.
-        Forbidden: another site sent the request, its form has expired, or its token is read-only.
+        Forbidden: another site sent the request, its form has expired, or its token is read-only or for feeds.
     """
     await check_csrf(request)
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
@@ -192,6 +205,8 @@ async def check_request(request: Request[Any, Any, State]) -> None:
         and (path in _LIST_PATHS or path.startswith(_BROWSE_PREFIXES))
     ):
         raise Unauthenticated("Sign in first: this server is for its members only.")
+    if not caller.has_scope(TokenScope.READ) and FEED_PREFIX not in request.scope:
+        raise Forbidden("This token is for feeds only.", code="scope")
     if request.method not in SAFE_METHODS and not caller.has_scope(TokenScope.UPLOAD):
         raise Forbidden("This token is read-only.", code="scope")
 

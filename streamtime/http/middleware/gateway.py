@@ -18,7 +18,19 @@ from streamtime.http.metrics import Metrics
 from streamtime.http.middleware.authentication import CallerResolver
 from streamtime.http.middleware.hosts import HostStatus, HostValidator
 from streamtime.http.problems import problem_of, send_problem
-from streamtime.http.secret_paths import DROPS, EMBEDS, MEDIA, SHARED, TICKETED, masked, ticket_of
+from streamtime.http.secret_paths import (
+    DROPS,
+    EMBEDS,
+    FEED_NAME,
+    FEED_PREFIX,
+    FEEDS,
+    MEDIA,
+    SHARED,
+    TICKETED,
+    feed_token_of,
+    masked,
+    ticket_of,
+)
 from streamtime.http.tus import PATH, VERSION
 from streamtime.http.tus import PATH as UPLOADS
 from streamtime.ids import public_id
@@ -110,7 +122,7 @@ class SecurityHeaders:
         """
         if path.startswith(PATH):
             return _FOR_UPLOADS
-        if path.startswith(TICKETED):
+        if path.startswith((TICKETED, FEEDS)):
             return _FOR_TICKETS
         if path.startswith(("/media/", "/assets/")):
             return ALWAYS
@@ -131,7 +143,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_MEDIA_PREFIXES = (MEDIA, TICKETED)
+_MEDIA_PREFIXES = (MEDIA, TICKETED, FEEDS)
 _WRONG_HOST_MESSAGE = b"This host name is not one of this server's. See allowed_hosts in the configuration.\n"
 _MALFORMED_HOST_MESSAGE = (
     b"A request must have exactly one Host header: a host name or an IP address, with an optional port.\n"
@@ -185,6 +197,10 @@ class RequestMiddleware:
             if scope["path"].startswith(TICKETED):
                 ticket, path = ticket_of(scope["path"])
                 scope = {**scope, "path": path, "caller": await self._callers.resolve_ticket(ticket)}
+            elif scope["path"].startswith(FEEDS):
+                token, path = feed_token_of(scope["path"])
+                caller = await self._callers.resolve_feed(token)
+                scope = {**scope, "path": path, "caller": caller, FEED_PREFIX: FEEDS + token}
             else:
                 scope["caller"] = await self._callers.resolve(scope)
         except StreamtimeError as error:
@@ -284,7 +300,8 @@ def _override_method(scope: Scope, context: _RequestContext) -> Scope:
         # tus: for clients and proxies that do not support PATCH or DELETE
         wanted = _header(scope, b"x-http-method-override").decode("latin-1").upper()
         return {**scope, "method": wanted} if wanted in _OVERRIDABLE else scope
-    if scope["method"] == "HEAD" and not uploads and not path.startswith(_MEDIA_PREFIXES):
+    media = path.startswith(_MEDIA_PREFIXES) and not path.endswith(FEED_NAME)
+    if scope["method"] == "HEAD" and not uploads and not media:
         context.suppress_body()
         # RFC 9110, section 14.2: Range applies to GET only
         headers = [header for header in scope["headers"] if header[0] != b"range"]

@@ -1,10 +1,11 @@
 """The settings pages of sessions and API tokens: list, create and revoke."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from litestar import get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Response
 
 from streamtime.auth.access import AuthMethod, Caller, TokenScope
@@ -15,8 +16,10 @@ from streamtime.auth.sign_in import SessionKind
 from streamtime.clock import Clock
 from streamtime.errors import Conflict, Invalid
 from streamtime.formatting import age_text, time_iso
+from streamtime.http.public_urls import absolute_url
 from streamtime.http.requests import Form, PageRequest, read_form, require_account_management
-from streamtime.http.services import AuthServices
+from streamtime.http.secret_paths import feed_path
+from streamtime.http.services import AuthServices, HttpSettings
 from streamtime.http.templates import Templates
 
 TOKENS = "/settings/tokens"
@@ -42,9 +45,11 @@ async def tokens_page(
     auth: NamedDependency[AuthServices],
     clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
+    chosen: Annotated[str, QueryParameter(name="scope", max_length=20)] = TokenScope.READ.value,
 ) -> Response[str]:
-    """Show the caller's API tokens, and the form for a new one."""
-    return await _tokens(request, templates, auth, clock, require_account_management(caller))
+    """Show the caller's API tokens, and the form for a new one, in which `scope` is chosen."""
+    form: Form = {"label": "", "scope": chosen, "errors": {}}
+    return await _tokens(request, templates, auth, clock, require_account_management(caller), form=form)
 
 
 @post(TOKENS, include_in_schema=False)
@@ -54,6 +59,7 @@ async def create_token(
     actor: NamedDependency[Actor],
     auth: NamedDependency[AuthServices],
     clock: NamedDependency[Clock],
+    settings: NamedDependency[HttpSettings],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Create a token. Its secret is shown once, on the resulting page."""
@@ -67,7 +73,11 @@ async def create_token(
     except Conflict as error:
         form = {**fields, "errors": {"": error.message}}
         return await _tokens(request, templates, auth, clock, user_id, form=form, status=409)
-    return await _tokens(request, templates, auth, clock, user_id, secret=created.secret, label=created.token.label)
+    token = created.token
+    feed_url = absolute_url(request, settings, feed_path(created.secret)) if token.scope is TokenScope.FEED else ""
+    return await _tokens(
+        request, templates, auth, clock, user_id, secret=created.secret, label=token.label, feed_url=feed_url
+    )
 
 
 @post(TOKENS + "/{token:str}/revoke", include_in_schema=False)
@@ -93,6 +103,7 @@ async def _tokens(
     status: int = 200,
     secret: str = "",
     label: str = "",
+    feed_url: str = "",
 ) -> Response[str]:
     now = clock.now_ms()
     found = [_token_view(token, now) for token in await auth.api_tokens.list_for_user(user_id)]
@@ -107,6 +118,7 @@ async def _tokens(
         form=form or {"label": "", "scope": TokenScope.READ.value, "errors": {}},
         secret=secret,
         label=label,
+        feed_url=feed_url,
     )
 
 

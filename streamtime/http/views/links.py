@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
 from streamtime.auth.access import Access, access_level
 from streamtime.errors import Invalid
 from streamtime.formatting import age_text, clock_seconds, size_text, time_iso
-from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url
+from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url, link_base
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
 from streamtime.http.services import HttpSettings
-from streamtime.http.video_urls import watch_href
+from streamtime.http.video_urls import poster_url, watch_href
 from streamtime.http.views.videos import poster_size
 from streamtime.sharing.links import MAX_DAYS, Link, NewLink, expires_after
 from streamtime.sharing.upload_requests import UploadRequest
@@ -55,6 +56,56 @@ def oembed_url(video: Video, request: Request[Any, Any, State], settings: HttpSe
         return ""
     query = urlencode({"url": absolute_url(request, settings, watch_href(video)), "format": "json"})
     return absolute_url(request, settings, f"/oembed?{query}")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPreview:
+    """What other programs show of a link to a video: Open Graph, Twitter card and schema.org. URLs are absolute."""
+
+    title: str
+    description: str
+    url: str
+    image: str | None
+    image_width: int
+    image_height: int
+    embed: str | None
+    structured: str
+    """A JSON-LD `VideoObject`, safe inside a script element."""
+
+
+_PREVIEW_CHARS = 300
+
+
+def link_preview(video: Video, request: Request[Any, Any, State], settings: HttpSettings) -> LinkPreview | None:
+    """Return the preview of a video's page; None if anonymous visitors may not watch it, as those programs are."""
+    if access_level(settings.anonymous, video.facts) < Access.VIEW:
+        return None
+    base = link_base(request, settings)
+    poster = poster_url(video)
+    description = " ".join(video.description.split())[:_PREVIEW_CHARS]
+    embed = base.url(f"/embed/{video.public_id}") if is_embeddable(video, settings) else None
+    structured = {
+        "@context": "https://schema.org",
+        "@type": "VideoObject",
+        "name": video.title,
+        "description": description or video.title,
+        "uploadDate": time_iso(video.published_at_ms or video.created_at_ms),
+        "thumbnailUrl": [base.url(poster)] if poster else None,
+        "duration": None if video.duration_ms is None else f"PT{round(video.duration_ms / 1000)}S",
+        "embedUrl": embed,
+    }
+    text = msgspec.json.encode({name: value for name, value in structured.items() if value is not None}).decode()
+    width, height = poster_size(video)
+    return LinkPreview(
+        title=video.title,
+        description=description,
+        url=base.url(watch_href(video)),
+        image=base.url(poster) if poster else None,
+        image_width=width,
+        image_height=height,
+        embed=embed,
+        structured=text.replace("<", "\\u003c"),
+    )
 
 
 EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
