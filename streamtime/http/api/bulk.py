@@ -73,7 +73,7 @@ class CountBody(msgspec.Struct):
     more: bool
 
 
-@get("/api/v1/videos/bulk", responses=problems(401), tags=["videos"], summary="Count your videos of a filter")
+@get("/api/v1/videos/bulk", responses=problems(401), tags=["library"], summary="Count your videos of a filter")
 async def count_videos(
     caller: NamedDependency[Caller],
     library: NamedDependency[LibraryServices],
@@ -90,7 +90,7 @@ async def count_videos(
     "/api/v1/videos/bulk",
     status_code=200,
     responses=problems(401, 403, 404, 413),
-    tags=["videos"],
+    tags=["library"],
     summary="Change many videos",
 )
 async def change_videos(
