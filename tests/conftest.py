@@ -40,6 +40,7 @@ LONGEST_FIRST = (
     "faults",
     "browser",
     "hostile",
+    "unit/media",
     "system",
     "hls",
     "contracts",

@@ -35,8 +35,8 @@ STOPS_WITHIN_S = 60.0
 COMMAND_WITHIN_S = 180.0
 
 POLL_INTERVAL_S = 0.03
-MAX_POLL_INTERVAL_S = 0.15
-POLL_SHARE = 0.05
+MAX_POLL_INTERVAL_S = 0.2
+POLL_SHARE = 0.1
 """A poll comes after this share of the time waited so far: most are requests, which would take a core's tenth."""
 
 READY = re.compile(

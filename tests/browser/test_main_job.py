@@ -95,7 +95,7 @@ def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person
     page.get_by_label("Title").fill("A day at the lake")
     page.get_by_label("Description").fill("We arrive at 0:01.\nMore at http://example.org/lake")
     page.get_by_label("Tags").fill("summer, water")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url(f"**/watch/{video}")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("A day at the lake")

@@ -39,7 +39,7 @@ def test_an_owner_gets_by_without_script(
 
     plain.get_by_role("link", name="Edit").click()
     plain.get_by_label("Title").fill("Plainer still")
-    plain.get_by_role("button", name="Save").click()
+    plain.get_by_role("button", name="Save", exact=True).click()
     expect(plain.get_by_role("heading", level=1)).to_have_text("Plainer still")
 
     plain.get_by_label("Who can watch: Private").click()

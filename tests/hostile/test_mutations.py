@@ -12,7 +12,7 @@ import pytest
 from tests.hostile.fuzz import broken, good_films
 from tests.hostile.worker_attempt import OK, UNEXPLAINED_CODES, assert_no_leaks, attempts
 
-GROUPS = 3
+GROUPS = 2
 FILMS_A_GROUP = 19
 """One for each seed."""
 

@@ -15,7 +15,7 @@ from tests.hostile.verdicts import PreparedResult, faults
 from tests.server import Server
 
 SEED = "in every run of the tests"
-CASES = range(24)
+CASES = range(16)
 UPLOADED = (7, 10)
 
 

@@ -98,7 +98,7 @@ def short(clips: Path) -> bytes:
 
 @pytest.fixture(scope="module")
 def long(clips: Path) -> bytes:
-    return make_clip(clips / "filler.mp4", duration_s=60, width=192, height=108).read_bytes()
+    return make_clip(clips / "filler.mp4", duration_s=40, width=192, height=108).read_bytes()
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -157,16 +157,19 @@ def cut(person: Person, playlist: str, whole: bytes) -> Truth:
 
 
 def fillers(person: Person, video: str, room: int) -> list[str]:
-    """Segments of a video that a cache of that size keeps, and that are more than it holds."""
+    """Segments of a video that a cache of that size keeps, and that are more than it holds: as few as possible."""
     master = person.look(video)["urls"]["master"]
-    found, total = [], 0
+    lengths: dict[str, int] = {}
     for playlist in (*video_playlists(person.api, master), *audio_playlists(person.api, master)):
         for uri in fetch(person.api, playlist).segment_uris:
             length = int(person.api.head(uri).headers["Content-Length"])
-            if length * KEPT_SHARE <= room and total <= room:
-                found.append(uri)
-                total += length
-    assert total > room
+            if length * KEPT_SHARE <= room:
+                lengths[uri] = length
+    found: list[str] = []
+    for uri in sorted(lengths, key=lengths.__getitem__, reverse=True):
+        if sum(lengths[uri] for uri in found) <= room:
+            found.append(uri)
+    assert sum(lengths[uri] for uri in found) > room
     return found
 
 

@@ -33,7 +33,7 @@ async def test_a_file_that_breaks_off_plays_to_there_and_says_so(
     assert seen(result)[0] == 0
 
 
-OFFSETS_S = [-0.4, 0.7, 5, 18.277, 3600, 9871.043]
+OFFSETS_S = [-0.4, 0.7, 18.277, 9871.043]
 
 
 @pytest.mark.parametrize("offset_s", OFFSETS_S)
