@@ -15,6 +15,7 @@ from streamtime.maintenance.expiry import ExpireHandler
 from streamtime.maintenance.jobs import CollectHandler, FinalizeHandler, ReconcileHandler, ScrubHandler
 from streamtime.storage.objects.copy import MultipartUploads, ObjectCopier, ObjectFinalizer
 from streamtime.transcoding.admission import AdmissionRules, EncodeAdmission, QueueStatus, QuietHours
+from streamtime.transcoding.cut import CutHandler
 from streamtime.transcoding.handlers import FirstRungHandler, LadderHandler, PrepareHandler
 from streamtime.transcoding.job_context import LibraryServices, TranscodeSettings, VideoRecords
 from streamtime.transcoding.outcome import CrashQuarantine
@@ -81,6 +82,7 @@ def _queues(
     staging = Staging(base.database, base.ledger, videos.lifecycle, spool)
     stills = StillsHandler(records, sources, low_priority, staging)
     poster = PosterHandler(records, sources, normal_priority, staging)
+    cut = CutHandler(records, videos.cuts, sources, first_priority, staging, videos.progress)
     multiparts = MultipartUploads(base.database, base.clock)
     finalize = FinalizeHandler(
         base.database,
@@ -114,6 +116,7 @@ def _queues(
             ladder_budget(config),
             {job_kinds.LADDER: admission},
         ),
+        QueueConfig("cut", 1, {job_kinds.CUT: CrashQuarantine(cut, base.database, crashes)}),
         QueueConfig("stills", 1, {job_kinds.STILLS: stills}),
         QueueConfig("settle", SETTLE_CONCURRENCY, {job_kinds.SETTLE: finalize}),
         QueueConfig("upkeep", 1, {job_kinds.EXPIRE: expire, job_kinds.COLLECT: CollectHandler(runner)}),

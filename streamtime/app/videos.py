@@ -28,16 +28,18 @@ from streamtime.uploads.receive import Receiver, UploadProgress
 from streamtime.uploads.terminate import Termination, UploadExpiry
 from streamtime.uploads.upload import UploadLimits, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
+from streamtime.videos.adoption import Adoption
 from streamtime.videos.bulk import Bulk, BulkChanges
 from streamtime.videos.captions import Captions
 from streamtime.videos.chapters import Chapters
+from streamtime.videos.cut_jobs import CutJobs
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.events import Timeline, VideoEventPublisher
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
-from streamtime.videos.lifecycle import Lifecycle, VideoJobs
+from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
 from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
@@ -48,7 +50,9 @@ from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash, TrashRetention
+from streamtime.videos.versions import Versions
 from streamtime.videos.video import Videos
+from streamtime.videos.video_jobs import VideoJobs
 from streamtime.videos.watching import Watching
 from streamtime.workers.worker import WorkerRegistry
 
@@ -76,9 +80,12 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     files = VideoFiles(ledger, Renditions(base.database, ledger, base.clock), StillRepository(base.database, ledger))
     timeline = Timeline(base.database, base.clock)
     duplicates = Duplicates(base.database, work, updater, timeline)
-    lifecycle = Lifecycle(work, updater, files, duplicates, timeline)
-    staging = Staging(base.database, ledger, lifecycle, base.stores.spool)
     deletion = VideoDeletion(work, files, duplicates, updater, audit, base.clock)
+    adoption = Adoption(work, updater, deletion, timeline)
+    lifecycle = Lifecycle(work, updater, files, duplicates, timeline, adoption)
+    versions = Versions(base.database, work, deletion, adoption, timeline, base.clock)
+    ingest = VideoIngest(work, updater, timeline, duplicates, publisher, base.clock)
+    staging = Staging(base.database, ledger, lifecycle, base.stores.spool)
     retention = TrashRetention(base.clock, config.storage.bin_days)
     chapters, indexer = Chapters(base.database, publisher), SearchIndexer(base.database)
     base.bus.add_handler(indexer.wake)
@@ -91,7 +98,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         search_indexer=indexer,
         watching=Watching(base.database, base.clock),
         editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
-        ingest=VideoIngest(work, updater, timeline, duplicates, publisher, base.clock),
+        ingest=ingest,
         lifecycle=lifecycle,
         jobs=VideoJobs(work, updater, files.renditions, timeline, lifecycle),
         deletion=deletion,
@@ -103,6 +110,8 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         stills=files.stills,
         captions=Captions(base.database, publisher, base.clock),
         chapters=chapters,
+        versions=versions,
+        cuts=CutJobs(base.database, work, updater, ingest, timeline, base.clock),
         poster_pictures=PosterPictures(base.database, picture_decoder(config), staging, lifecycle),
     )
 
@@ -176,6 +185,7 @@ def build_uploads(
         creation=UploadCreation(base.database, repository, videos.ingest, termination, space, spool),
         receiver=receiver,
         termination=termination,
+        space=space,
     )
 
 

@@ -15,6 +15,7 @@ from streamtime.http.api import (
     playlists,
     search,
     uploads,
+    versions,
     videos,
 )
 from streamtime.http.api import related as related_api
@@ -216,6 +217,12 @@ ROUTES: tuple[Any, ...] = (
     playlists.sort_items,
     playlists.move_item,
     playlists.remove_item,
+    versions.get_versions,
+    versions.cancel_version,
+    versions.delete_previous,
+    versions.restore_previous,
+    versions.rotate_video,
+    versions.cut_video,
     chapters.list_chapters,
     chapters.put_chapters,
     chapters.delete_chapters,

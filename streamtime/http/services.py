@@ -46,18 +46,19 @@ from streamtime.transcoding.poster_picture import PosterPictures
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
 from streamtime.uploads.terminate import Termination
-from streamtime.uploads.upload import UploadRepository
+from streamtime.uploads.upload import UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.bulk import Bulk
 from streamtime.videos.captions import Captions
 from streamtime.videos.chapters import Chapters
+from streamtime.videos.cut_jobs import CutJobs
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
 from streamtime.videos.events import EventBus, Timeline
 from streamtime.videos.ingest import VideoIngest
-from streamtime.videos.lifecycle import Lifecycle, VideoJobs
+from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
 from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
@@ -68,7 +69,9 @@ from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash
+from streamtime.videos.versions import Versions
 from streamtime.videos.video import ProfileVisibility, Videos
+from streamtime.videos.video_jobs import VideoJobs
 from streamtime.videos.watching import Watching
 from streamtime.workers.launcher import ConfinementCheck
 from streamtime.workers.worker import WorkerRegistry
@@ -132,6 +135,8 @@ class VideoServices:
     stills: StillRepository
     captions: Captions
     chapters: Chapters
+    versions: Versions
+    cuts: CutJobs
     poster_pictures: PosterPictures
 
 
@@ -158,6 +163,7 @@ class UploadServices:
     creation: UploadCreation
     receiver: Receiver
     termination: Termination
+    space: UploadSpace
 
 
 @dataclass(frozen=True, slots=True)

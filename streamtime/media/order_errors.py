@@ -96,6 +96,11 @@ def audio_copy_unfit(reason: str) -> OrderError:
     return OrderError("audio_copy_unfit", f"The audio cannot be used as it is: {reason}.")
 
 
+def cut_unfit(reason: str) -> OrderError:
+    """The parts cannot be cut in this way; without encoding, an exact cut may help."""
+    return OrderError("cut_unfit", f"It cannot be cut in this way: {reason}.")
+
+
 def resume_unfit(reason: str) -> OrderError:
     """The output cannot be resumed exactly and must be started again."""
     return OrderError("resume_unfit", f"It cannot be resumed: {reason}.")

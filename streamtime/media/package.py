@@ -348,7 +348,8 @@ class Packager:
             rate = raw_rate(stream) if raw else frame_rate(stream)
             begins_s = (frame.pts or 0) * (frame.time_base or stream.time_base or 0) - self._order.origin_us / _MICRO
             held = begins_s > _LONG_HELD_S or rate < _SLOW_FPS
-            return FrameFormat(stream.time_base, rate, orientation_of(frame), interlaced, held=held)
+            orientation = orientation_of(frame).rotated(self._order.rotate)
+            return FrameFormat(stream.time_base, rate, orientation, interlaced, held=held)
 
     def _poster(self) -> None:
         poster = self._order.poster

@@ -17,6 +17,7 @@ from streamtime.media.source import container_name, open_source, start_of, wraps
 from streamtime.media.timestamps import RAW_STREAMS, FrameTimestamps, raw_rate
 from streamtime.media.video_stream import (
     AUDIO_ONLY,
+    Orientation,
     bit_depth,
     choose_video,
     decode_frame,
@@ -138,8 +139,8 @@ _LATEST_ORIGIN_US = 1 << 53
 """Nearly three centuries: a later first time is broken."""
 
 
-def probe(descriptor: int) -> ProbeResult:
-    """Probe the source, reading as little as possible.
+def probe(descriptor: int, rotate: int = 0) -> ProbeResult:
+    """Probe the source, reading as little as possible. It is rotated clockwise by `rotate` degrees.
 
     Raises:
         OrderError: if it cannot be played.
@@ -150,7 +151,7 @@ def probe(descriptor: int) -> ProbeResult:
         stream = choose_video(container)
         prepare_decoder(stream, threads=1)
         frame, scan = _scan_start(container, stream)
-        video = _video_info(container, stream, frame, scan)
+        video = _video_info(container, stream, frame, scan, orientation_of(frame).rotated(rotate))
         first_frame_us = _first_frame_us(stream, frame, scan if video.copyable else None)
         origin_us = first_frame_us - _held_us(container, first_frame_us)
         return ProbeResult(
@@ -165,6 +166,7 @@ def probe(descriptor: int) -> ProbeResult:
             chapters=chapters_of(container, origin_us),
             title=title_of(container),
             creation_dates=creation_dates_of(container),
+            rotate=rotate,
         )
 
 
@@ -228,11 +230,10 @@ def _audio_only_result(descriptor: int, container: InputContainer) -> ProbeResul
     )
 
 
-def _video_info(container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan) -> VideoInfo:
-    orientation, rate = (
-        orientation_of(frame),
-        raw_rate(stream) if container_name(container) in RAW_STREAMS else frame_rate(stream),
-    )
+def _video_info(
+    container: InputContainer, stream: VideoStream, frame: VideoFrame, scan: VideoScan, orientation: Orientation
+) -> VideoInfo:
+    rate = raw_rate(stream) if container_name(container) in RAW_STREAMS else frame_rate(stream)
     width, height = shown_size(stream, orientation)
     bitrate_bps = stream.codec_context.bit_rate or container.bit_rate or None
     interlaced = is_interlaced(stream, frame)

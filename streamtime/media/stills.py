@@ -89,7 +89,7 @@ def make_poster(descriptor: int, order: MakePoster, package: Package, output: in
             return None
         prepare_decoder(stream, threads=2)
         found = _choose_frame(container, stream, package, order.at_ms)
-        frame = None if found is None else _display_frame(stream, found, order.max_width)
+        frame = None if found is None else _display_frame(stream, found, order.max_width, package.rotate)
     if frame is None:
         frame = _first_decodable_frame(descriptor, package, order.max_width)
     return write_poster(frame, order.output, output)
@@ -106,7 +106,7 @@ def _first_decodable_frame(descriptor: int, package: Package, max_width: int) ->
         if not isinstance(stream, VideoStream):
             raise order_errors.no_video()
         prepare_decoder(stream, threads=2)
-        return _display_frame(stream, first_frame(container, stream), max_width)
+        return _display_frame(stream, first_frame(container, stream), max_width, package.rotate)
 
 
 def write_poster(frame: VideoFrame, number: int, output: int) -> PosterWritten:
@@ -191,8 +191,8 @@ def _score(frame: VideoFrame) -> PosterCandidate:
     return PosterCandidate(frame, (1.0 if is_lit else 0.2) * contrast * (1.0 + sharpness), is_good)
 
 
-def _display_frame(stream: VideoStream, frame: VideoFrame, max_width: int) -> VideoFrame:
-    orientation = orientation_of(frame)
+def _display_frame(stream: VideoStream, frame: VideoFrame, max_width: int, rotate: int = 0) -> VideoFrame:
+    orientation = orientation_of(frame).rotated(rotate)
     width, height = shown_size(stream, orientation)
     scale = min(1.0, max_width / width)
     size = (max(2, int(width * scale) // 2 * 2), max(2, int(height * scale) // 2 * 2))

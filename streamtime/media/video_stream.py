@@ -54,6 +54,10 @@ class Orientation:
         """Whether frames are stored as they are shown."""
         return self.rotation == 0 and not self.mirrored
 
+    def rotated(self, degrees: int) -> "Orientation":
+        """Return the orientation with a further rotation, clockwise."""
+        return Orientation((self.rotation + degrees) % 360, self.mirrored)
+
     @property
     def swaps_axes(self) -> bool:
         """Whether width and height are swapped."""

@@ -18,10 +18,12 @@ import av.logging
 from streamtime.media import order_errors
 from streamtime.media.channel import Channel
 from streamtime.media.confinement.confine import NotConfined, confine
+from streamtime.media.cutting import Cutter
 from streamtime.media.package import Packager
 from streamtime.media.probe import probe
 from streamtime.media.profile_picture import make_poster_picture, make_profile_picture
 from streamtime.media.stills import make_stills
+from streamtime.workers.cut_order import Cut
 from streamtime.workers.protocol import (
     Confinement,
     Handshake,
@@ -55,7 +57,7 @@ def preload() -> None:
     traceback.format_exception(ValueError())
 
 
-SourceOrder = Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture
+SourceOrder = Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture | Cut
 """Orders that read the source file."""
 
 
@@ -109,7 +111,7 @@ def _answer(order: SourceOrder, source: int, descriptors: list[int], channel: Ch
 def _execute(order: SourceOrder, source: int, descriptors: list[int], channel: Channel) -> Message:
     match order:
         case Probe():
-            return probe(source)
+            return probe(source, order.rotate)
         case Package():
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
@@ -118,6 +120,10 @@ def _execute(order: SourceOrder, source: int, descriptors: list[int], channel: C
             if output_count(order) != len(descriptors):
                 raise ValueError("descriptors and outputs do not match")
             return make_stills(source, order, descriptors, channel)
+        case Cut():
+            if len(descriptors) != 1:
+                raise ValueError("a cut has one output")
+            return Cutter(source, order, descriptors[0], channel).run()
         case MakeProfilePicture():
             return make_profile_picture(source, order)
         case MakePosterPicture():

@@ -36,6 +36,11 @@ class LibrarySink:
         self._records = services.records
         self._video = video
 
+    @property
+    def rotation(self) -> int:
+        """The rotation that the owner chose."""
+        return self._video.rotation
+
     def new_key(self, ending: str) -> str:
         """Return a new object key of the video."""
         return self._video.new_key(ending)

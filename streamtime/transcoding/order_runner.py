@@ -115,6 +115,11 @@ class Present:
 class Sink(Protocol):
     """Stores the renditions of one source. All methods may raise what ends the work, such as `VideoNotFound`."""
 
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise by which the source is rotated."""
+        ...
+
     def new_key(self, ending: str) -> str:
         """Return a key for a new file with that extension."""
         ...

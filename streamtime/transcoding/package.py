@@ -111,6 +111,8 @@ class FolderSink:
         self.duration_ms = 0
         self.damaged_after_ms: int | None = None
 
+    rotation = 0
+
     def new_key(self, ending: str) -> str:
         """Return the extension only: files are named after their rendition."""
         return ending

@@ -84,7 +84,7 @@ class Passes:
         while facts is None or copies_video(facts, copies):
             async with self._launcher.launch(source.descriptor) as worker:
                 if facts is None:
-                    facts = await worker.probe()
+                    facts = await worker.probe(rotate=sink.rotation)
                     await sink.probed(facts)
                 if not copies_video(facts, copies):
                     break
@@ -263,6 +263,7 @@ def first_order(
         captions=tuple(ReadCaptions(track.stream) for track in subtitles),
         poster=MakePoster(output=len(planned)) if wants_poster else None,
         duration_ms=facts.duration_ms,
+        rotate=facts.rotate,
     )
 
 
@@ -280,6 +281,7 @@ def encode_order(
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
         grid=grid,
         duration_ms=facts.duration_ms,
+        rotate=facts.rotate,
         measured=measured,
     )
 
@@ -291,4 +293,5 @@ def audio_order(facts: ProbeResult, planned: Sequence[PlannedRendition]) -> Pack
         video_stream=facts.video.stream,
         audios=tuple(plan.order for plan in planned if isinstance(plan.order, PackageAudio)),
         duration_ms=facts.duration_ms,
+        rotate=facts.rotate,
     )

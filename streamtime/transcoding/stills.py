@@ -310,6 +310,7 @@ class PosterHandler(_StillsWorkHandler):
             video_stream=facts.video.stream,
             poster=MakePoster(output=0, at_ms=at_ms),
             duration_ms=facts.duration_ms,
+            rotate=facts.rotate,
         )
         source = await self._sources.open(video)
         async with self._launcher.launch(source.descriptor) as worker:

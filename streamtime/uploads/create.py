@@ -20,6 +20,7 @@ from streamtime.uploads.upload import (
 )
 from streamtime.videos.editing import clean_line, clean_title
 from streamtime.videos.ingest import NewVideo, VideoIngest, title_from
+from streamtime.videos.video import Video
 
 MAX_GUEST_NAME = 60
 """Longest name of a guest, in characters."""
@@ -53,16 +54,18 @@ class UploadCreation:
         client_key: str | None,
         *,
         upload_request: UploadRequest | None = None,
+        replaces: Video | None = None,
     ) -> Upload:
         """Create an upload of `length_bytes`, or return the caller's earlier upload with the same `client_key`.
 
-        With `upload_request`, the upload belongs to the owner of that link, and `caller` is not checked.
+        With `upload_request`, the upload belongs to the owner of that link, and `caller` is not checked. With
+        `replaces`, a video that the caller may manage, the file becomes a version of it.
 
         Raises:
             Unauthenticated: the caller is not signed in.
-            Forbidden: the account is a viewer's.
+            Forbidden: the account is a viewer's, or another account's video is to be replaced.
             Invalid: the length is 0, or the metadata or the client key is invalid.
-            Conflict: the client key belongs to an upload of another length.
+            Conflict: the client key belongs to an upload of another length, or the video to replace is in preparation.
             TooLarge: the file exceeds the size limit.
             QuotaExceeded: the file exceeds the owner's quota.
             NoSpace: the disk has no room for the file beside the existing reservations.
@@ -74,7 +77,12 @@ class UploadCreation:
         pairs = parse_metadata(metadata)
         client_key = clean_client_key(client_key or pairs.get("client_key"))
         self._check_size(length_bytes, upload_request)
-        new = self._new_video(owner_id, pairs) if upload_request is None else _guest_video(upload_request, pairs)
+        if upload_request is not None:
+            new = _guest_video(upload_request, pairs)
+        elif replaces is not None:
+            new = _replacement(owner_id, replaces, pairs)
+        else:
+            new = self._new_video(owner_id, pairs)
         if client_key and upload_request is not None:
             client_key = f"drop {upload_request.id} {client_key}"  # separate from the owner's own keys
         await self._space.require_available()  # before any query: the database may be on the same missing volume
@@ -148,6 +156,14 @@ def _owner_of(caller: Caller) -> int:
     if not caller.may_upload:
         raise Forbidden("This account is for watching: it has no videos of its own.", code="viewer")
     return caller.user_id
+
+
+def _replacement(owner_id: int, replaced: Video, pairs: dict[str, str]) -> NewVideo:
+    """Return the version whose file replaces that of a video. Its space is charged to the owner of the video."""
+    if replaced.owner_id != owner_id:
+        raise Forbidden("Only the owner of a video can replace its file.", code="not_owner")
+    name = sanitize_file_name(pairs.get("filename", ""))
+    return NewVideo(owner_id, replaced.title, Visibility.PRIVATE, name, replaces=replaced)
 
 
 def _guest_video(upload_request: UploadRequest, pairs: dict[str, str]) -> NewVideo:

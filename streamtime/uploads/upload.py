@@ -247,14 +247,16 @@ class UploadRepository:
         await tx.execute(statement.values(reserved_at_ms=self._clock.now_ms()))
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Upload:
+        shown = videos.alias("shown")  # the video, also if the upload is a hidden version of it
         query = (
             select(
                 uploads,
-                videos.c.public_id.label("video_public_id"),
+                shown.c.public_id.label("video_public_id"),
                 objects.c.key,
                 self._reservations.is_active().label("reserved"),
             )
             .join_from(uploads, videos, uploads.c.video_id == videos.c.id)
+            .join(shown, shown.c.id == func.coalesce(videos.c.version_of, videos.c.id))
             .join(objects, uploads.c.object_id == objects.c.id)
             .where(*conditions)
         )

@@ -19,7 +19,6 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound, StreamtimeError
 from streamtime.videos.editing import Editor, clean_tags
-from streamtime.videos.lifecycle import VideoJobs
 from streamtime.videos.listing import (
     MAX_LIMIT,
     Listing,
@@ -35,6 +34,7 @@ from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlist
 from streamtime.videos.trash import IN_TRASH, Trash
 from streamtime.videos.video import Video, manageable, read_videos, select_videos
+from streamtime.videos.video_jobs import VideoJobs
 
 MAX_VIDEOS = 200
 """Videos of one request; the answer has a cursor for the next ones."""

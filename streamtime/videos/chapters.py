@@ -100,6 +100,14 @@ class Chapters:
         await self._database.write(body)
 
 
+async def chapters_in(tx: Transaction, video_id: int) -> list[Chapter]:
+    """Return the chapters of a video within a transaction, in order."""
+    table = video_tables.chapters
+    query = select(table.c.start_ms, table.c.end_ms, table.c.title).where(table.c.video_id == video_id)
+    rows = (await tx.execute(query.order_by(table.c.position))).mappings().all()
+    return [Chapter(row["start_ms"], row["end_ms"], row["title"]) for row in rows]
+
+
 async def _set_chosen(tx: Transaction, video: Video, *, chosen: bool) -> None:
     table = video_tables.videos
     await tx.execute(update(table).where(table.c.id == video.id).values(chapters_chosen=chosen))

@@ -1,6 +1,7 @@
 """Purge videos: hide one for good in a transaction, and queue the deletion of its objects and row."""
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.clock import Clock
@@ -15,7 +16,7 @@ from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.progress import VideoUpdater
 from streamtime.videos.renditions import VideoFiles
-from streamtime.videos.video import Video, VideoNotFound
+from streamtime.videos.video import Video, VideoNotFound, select_videos, video_from_row
 
 
 class VideoDeletion:
@@ -49,6 +50,8 @@ class VideoDeletion:
         row = (await tx.execute(query)).mappings().first()
         if row is None:
             raise VideoNotFound
+        for version in await _versions_of(tx, video):
+            await self.purge(tx, version)
         now = self._clock.now_ms()
         await tx.execute(
             update(videos)
@@ -68,7 +71,7 @@ class VideoDeletion:
         uploaded = list((await tx.execute(query_uploads)).scalars())
         await tx.execute(delete(uploads).where(uploads.c.video_id == video.id))
         await self._files.ledger.mark_for_deletion(
-            tx, [i for i in (row["source_object_id"], row["poster_object_id"], *uploaded) if i]
+            tx, [i for i in (_own_source(row), row["poster_object_id"], *uploaded) if i]
         )
         await self._duplicates.resume_unblocked(tx, video.owner_id)
         await self.queue_garbage_collection(tx)
@@ -80,6 +83,18 @@ class VideoDeletion:
     async def queue_garbage_collection(self, tx: Transaction) -> None:
         """Queue the deletion of objects that are pending deletion, and of the rows that wait for it."""
         await self._work_queue.collect(tx)
+
+
+async def _versions_of(tx: Transaction, video: Video) -> list[Video]:
+    """Return the hidden versions of a video."""
+    query = select_videos().where(videos.c.version_of == video.id, videos.c.purged_at_ms.is_(None))
+    return [video_from_row(row, ()) for row in (await tx.execute(query)).mappings().all()]
+
+
+def _own_source(row: RowMapping) -> int | None:
+    """Return the object of a video's original, unless it belongs to the video of which this is a rotated version."""
+    source: int | None = None if row["version_kind"] == "rotate" else row["source_object_id"]
+    return source
 
 
 _NOTHING_LEFT = tuple(

@@ -74,6 +74,7 @@ class Duplicates:
                 videos.c.owner_id == new.c.owner_id,
                 videos.c.source_name == new.c.source_name,
                 videos.c.purged_at_ms.is_(None),
+                videos.c.version_of.is_(None),
                 objects.c.owner_id == new.c.owner_id,
                 objects.c.kind == "source",
                 objects.c.state == "live",
@@ -128,6 +129,8 @@ def _duplicates_query(video_ids: Collection[int]) -> Select[int, str, str, int |
             videos.c.id < late.c.id,
             videos.c.owner_id == late.c.owner_id,
             videos.c.purged_at_ms.is_(None),
+            videos.c.version_of.is_(None),
+            late.c.version_of.is_(None),
             objects.c.bytes == late_source.c.bytes,
             objects.c.state == "live",
         )

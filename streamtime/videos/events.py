@@ -216,5 +216,7 @@ class VideoEventPublisher:
         tx.after_commit(lambda: self._bus.publish(event))
 
     def publish(self, video: Video, change: ChangeKind = ChangeKind.CHANGED) -> None:
-        """Publish an event now, for changes without a transaction such as progress."""
+        """Publish an event now, for changes without a transaction such as progress. Nobody sees a hidden version."""
+        if video.version_of is not None:
+            return
         self._bus.publish(VideoChanged(video.id, video.public_id, video.owner_id, change))

@@ -20,6 +20,7 @@ from streamtime.videos.editing import LISTED_VISIBILITIES, MAX_TITLE, clean_line
 from streamtime.videos.events import Timeline, VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.progress import VideoUpdater
+from streamtime.videos.versions import VersionKind, create_version
 from streamtime.videos.video import Video, VideoState
 
 _SPACES = re.compile(r"[\s._]+")
@@ -107,6 +108,8 @@ class NewVideo:
     source_name: str
     title_chosen: bool = True
     """Whether a person chose the title; else a title in the file's metadata replaces it."""
+    replaces: Video | None = None
+    """The video whose file it replaces; then it becomes a hidden version of it."""
     guest_name: str | None = None
     """The name that a guest entered for an upload without an account."""
 
@@ -131,7 +134,16 @@ class VideoIngest:
         self._clock = clock
 
     async def create(self, tx: Transaction, new: NewVideo) -> tuple[int, str]:
-        """Insert a video before its upload. Returns its row id and the object key of its source."""
+        """Insert a video before its upload. Returns its row id and the object key of its source.
+
+        Raises:
+            Conflict: it replaces the file of a video that is being processed.
+        """
+        if new.replaces is not None:
+            values = {"state": VideoState.UPLOADING.value, "stage": "Uploading", "source_name": new.source_name}
+            return await create_version(
+                tx, new.replaces, VersionKind.REPLACED, self._clock.now_ms(), rotation=0, wanted_rungs="", **values
+            )
         video_public_id, prefix = public_id(), f"videos/{public_id()}/"
         now = self._clock.now_ms()
         statement = insert(videos).values(
@@ -163,7 +175,7 @@ class VideoIngest:
         )
         await self._timeline.add(tx, video.id, "arrived", "The upload is complete.")
         await self._work_queue.finalize(tx, video, source_object_id)
-        duplicate = await self._duplicates.find_exact(tx, video)
+        duplicate = None if video.version_of else await self._duplicates.find_exact(tx, video)
         if duplicate is not None:
             message = f"The same file exists already, as “{duplicate.title}”."
             await self._timeline.add(tx, video.id, "duplicate", message, video=duplicate.public_id)

@@ -12,6 +12,7 @@ POSTER = "poster"
 PREPARE = "prepare"
 FIRST = "first"
 LADDER = "ladder"
+CUT = "cut"
 STILLS = "stills"
 SETTLE = "settle"
 COLLECT = "collect"
@@ -22,6 +23,7 @@ EXPIRE = "expire"
 EXPIRE_SUBJECT = "what is overdue"
 
 POSTER_PRIORITY = 5
+CUT_PRIORITY = 8
 PREPARE_PRIORITY = 10
 FIRST_PRIORITY = 15
 LADDER_PRIORITY = 20
@@ -33,7 +35,7 @@ RECONCILE_PRIORITY = 60
 SCRUB_PRIORITY = 70
 """Lower numbers run first: jobs that a person waits for before maintenance."""
 
-PROCESSING = (PREPARE, FIRST, LADDER, STILLS, POSTER)
+PROCESSING = (CUT, PREPARE, FIRST, LADDER, STILLS, POSTER)
 """Jobs that are cancelled when their video is deleted. Moving complete files to their store continues."""
 
 FEW_ATTEMPTS = 3
@@ -86,6 +88,10 @@ class WorkQueue:
     async def prepare_by_subject(self, tx: Transaction, subject: str, owner_id: int) -> None:
         """As `prepare`, with the subject of the video."""
         await self._queue.enqueue(tx, PREPARE, subject, priority=PREPARE_PRIORITY, fair_key=fair_key(owner_id))
+
+    async def cut(self, tx: Transaction, subject: str, owner_id: int) -> None:
+        """Write the original of the video with this subject, by cutting another one."""
+        await self._queue.enqueue(tx, CUT, subject, priority=CUT_PRIORITY, fair_key=fair_key(owner_id))
 
     async def first(self, tx: Transaction, video: Video, *, memory_bytes: int) -> None:
         """Encode the first rendition. `memory_bytes` is its expected memory use."""

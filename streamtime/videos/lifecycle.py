@@ -1,6 +1,6 @@
-"""The states of a video during processing, and the retry, repetition and cancellation of processing by users.
+"""The states of a video during processing.
 
-`ingest.py` creates videos, `trash.py` and `deletion.py` delete them.
+`ingest.py` creates videos, `video_jobs.py` repeats their processing, `trash.py` and `deletion.py` delete them.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,12 +12,12 @@ from sqlalchemy.engine import RowMapping
 from streamtime.database.tables import videos as video_tables
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
-from streamtime.errors import Conflict
 from streamtime.jobs.job import Failure, Job
 from streamtime.storage.objects.leases import release_abandoned_collection
+from streamtime.videos.adoption import Adoption
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import Timeline
-from streamtime.videos.job_kinds import FIRST, LADDER, POSTER, PREPARE, PROCESSING, EncodeEstimate, WorkQueue
+from streamtime.videos.job_kinds import POSTER, PROCESSING, EncodeEstimate, WorkQueue
 from streamtime.videos.playability import (
     NoPlayableRendition,
     VideoRenditionStatus,
@@ -29,8 +29,8 @@ from streamtime.videos.playability import (
 )
 from streamtime.videos.progress import VideoUpdater
 from streamtime.videos.recording_date import RecordingDate, recorded_columns
-from streamtime.videos.renditions import Renditions, VideoFiles
-from streamtime.videos.video import Video, VideoState, require_not_deleted
+from streamtime.videos.renditions import VideoFiles
+from streamtime.videos.video import Video, VideoState, require_not_deleted, require_same_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class Lifecycle:
         files: VideoFiles,
         duplicates: Duplicates,
         timeline: Timeline,
+        adoption: Adoption,
     ) -> None:
         self._work_queue = work_queue
         self._updater = updater
@@ -61,6 +62,7 @@ class Lifecycle:
         self._stills = files.stills
         self._duplicates = duplicates
         self._timeline = timeline
+        self._adoption = adoption
 
     async def mark_processing(self, tx: Transaction, video: Video, *, stage: str) -> None:
         """Set the state `processing`, and drop complete video renditions that do not play."""
@@ -112,6 +114,7 @@ class Lifecycle:
 
     async def set_chosen_poster(self, tx: Transaction, video: Video, object_id: int, *, job: Job) -> None:
         """Set the poster that the owner chose, and complete its job."""
+        await require_same_content(tx, video)
         await self._work_queue.complete(tx, job)
         await self.set_poster(tx, video, object_id)
         await self._updater.update(tx, video, poster_uploaded=False)
@@ -139,8 +142,12 @@ class Lifecycle:
         return True
 
     async def set_stills(self, tx: Transaction, video: Video, facts: bytes, *, sheets: list[int], preview: int) -> None:
-        """Set storyboard and preview, and drop the previous ones."""
-        await require_not_deleted(tx, video.id)
+        """Set storyboard and preview, and drop the previous ones.
+
+        Raises:
+            VideoNotFound: it was deleted, or another version took its place.
+        """
+        await require_same_content(tx, video)
         await self._stills.replace(tx, video.id, sheets, preview)
         await self._updater.update(tx, video, stills=facts, stills_version=videos.c.stills_version + 1)
         await self._timeline.add(tx, video.id, "stills", "Storyboard and preview are ready.")
@@ -265,7 +272,7 @@ class Lifecycle:
             raise NoPlayableRendition(copied=any(status.copied for status in broken))
         await self._drop_broken(tx, video, broken)
         await self._work_queue.complete(tx, job)
-        if not keep_original:
+        if not keep_original and video.version_of is None:
             await self._drop_original(tx, video)
         if await self._renditions.drop_outdated(tx, video.id):
             await self.queue_garbage_collection(tx)
@@ -274,6 +281,8 @@ class Lifecycle:
         await self.queue_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         self._updater.clear_progress(tx, video)
+        if video.version_of is not None:
+            await self._adoption.adopt(tx, video)
 
     async def mark_failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Set the state `failed`. The original and all complete renditions stay."""
@@ -320,72 +329,3 @@ class Lifecycle:
         await self._updater.update(tx, video, playable=await is_playable(tx, video.id))
         await tx.bump_epoch()
         await self.queue_garbage_collection(tx)
-
-
-class VideoJobs:
-    """Retries, repeats and cancels processing on a user's request."""
-
-    def __init__(
-        self,
-        work_queue: WorkQueue,
-        updater: VideoUpdater,
-        renditions: Renditions,
-        timeline: Timeline,
-        lifecycle: Lifecycle,
-    ) -> None:
-        self._work_queue = work_queue
-        self._updater = updater
-        self._renditions = renditions
-        self._timeline = timeline
-        self._lifecycle = lifecycle
-
-    async def retry(self, tx: Transaction, video: Video) -> None:
-        """Process a failed video again. Complete renditions are kept.
-
-        Raises:
-            Conflict: the video has not failed.
-        """
-        row = await require_not_deleted(tx, video.id)
-        if row["state"] != VideoState.FAILED:
-            raise Conflict("Only a video that failed can be tried again.")
-        await self._updater.update(
-            tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, failure_code=None, failure_message=None
-        )
-        await self._timeline.add(tx, video.id, "retried", "Queued again by hand.")
-        await self._prepare_anew(tx, video)
-
-    async def reprocess(self, tx: Transaction, video: Video, *, rungs: Collection[str] | None) -> None:
-        """Make all renditions again from the original, or only those of the named `rungs`.
-
-        The present renditions are played until all new ones are complete, and are then replaced under new URLs.
-
-        Raises:
-            Conflict: the video is being processed, or its original was not kept.
-        """
-        row = await require_not_deleted(tx, video.id)
-        if row["state"] not in {VideoState.READY, VideoState.FAILED}:
-            raise Conflict("It is being prepared already.")
-        if row["source_object_id"] is None:
-            raise Conflict("The original was not kept, so nothing can be made of it.")
-        await self._renditions.mark_outdated(tx, video.id, rungs)
-        wanted = " ".join(sorted({*row["wanted_rungs"].split(), *(rungs or ())}))
-        values: dict[str, object] = {"failure_code": None, "failure_message": None, "wanted_rungs": wanted}
-        await self._updater.update(tx, video, state=VideoState.QUEUED, stage="Waiting", progress=0.0, **values)
-        subject = "Everything" if rungs is None else ", ".join(rungs)
-        await self._timeline.add(tx, video.id, "again", f"{subject} is to be made again.")
-        await self._prepare_anew(tx, video)
-
-    async def cancel(self, tx: Transaction, video: Video, failure: Failure) -> None:
-        """Cancel the processing of a video. It becomes failed and can be retried.
-
-        Raises:
-            Conflict: no job is queued or running.
-        """
-        if not await self._work_queue.cancel(tx, video, kinds=(PREPARE, FIRST, LADDER)):
-            raise Conflict("This video is not being processed any more.")
-        await self._lifecycle.mark_failed(tx, video, failure)
-
-    async def _prepare_anew(self, tx: Transaction, video: Video) -> None:
-        """Queue `prepare`. A previous one may still make the poster; the queue would drop a second one beside it."""
-        await self._work_queue.cancel(tx, video, kinds=(PREPARE, FIRST, LADDER))
-        await self._work_queue.prepare(tx, video)

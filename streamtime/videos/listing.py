@@ -147,6 +147,7 @@ def conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
     """Return the conditions of a list on `videos` joined with `users`: permission, search and filters."""
     trashed = query.filters.state is VideoState.TRASHED
     found = _in_trash(caller, query) if trashed else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
+    found.append(videos.c.version_of.is_(None))
     if (search := query.search) is not None:
         found.append(_found(search, caller))
     return found + _filtered(query.filters, date_column(query.scope))

@@ -259,15 +259,16 @@ class StorageUsage:
     async def largest(self, owner_id: int | None, *, limit: int) -> list[LargeVideo]:
         """Return the largest videos of one owner, or of all, without those in the trash."""
         owned = _video_objects().subquery()
-        total = _sum(objects.c.bytes)
+        total, shown = _sum(objects.c.bytes), videos.alias("shown")
         query = (
-            select(videos.c.public_id, videos.c.title, users.c.name, total)
+            select(shown.c.public_id, shown.c.title, users.c.name, total)
             .join_from(owned, objects, owned.c.object_id == objects.c.id)
             .join(videos, videos.c.id == owned.c.video_id)
+            .join(shown, shown.c.id == func.coalesce(videos.c.version_of, videos.c.id))
             .join(users, users.c.id == videos.c.owner_id)
-            .where(_NOT_PENDING_DELETION, videos.c.deleted_at_ms.is_(None))
-            .group_by(videos.c.id)
-            .order_by(total.desc(), videos.c.id)
+            .where(_NOT_PENDING_DELETION, videos.c.deleted_at_ms.is_(None), shown.c.deleted_at_ms.is_(None))
+            .group_by(shown.c.id)
+            .order_by(total.desc(), shown.c.id)
             .limit(limit)
         )
         if owner_id is not None:
@@ -323,8 +324,9 @@ def _sum(column: ColumnElement[int]) -> ColumnElement[int]:
 
 def _video_objects() -> CompoundSelect[int, int]:
     """Select the video id and object id of all objects of videos."""
+    shares_original = videos.c.version_kind.is_not(None) & (videos.c.version_kind == "rotate")
     own = [
-        select(videos.c.id.label("video_id"), column.label("object_id")).where(column.is_not(None))
+        select(videos.c.id.label("video_id"), column.label("object_id")).where(column.is_not(None), ~shares_original)
         for column in (videos.c.source_object_id, videos.c.poster_object_id)
     ]
     parts = select(renditions.c.video_id, rendition_parts.c.object_id).join_from(rendition_parts, renditions)
@@ -356,7 +358,7 @@ def _by_kind() -> Select[int, int, int, int, int]:
 
 
 def _counts() -> Select[int, int]:
-    not_deleted = videos.c.deleted_at_ms.is_(None)
+    not_deleted = videos.c.deleted_at_ms.is_(None) & videos.c.version_of.is_(None)
     return select(videos.c.owner_id, func.count()).where(not_deleted).group_by(videos.c.owner_id)
 
 

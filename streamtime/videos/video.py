@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, false, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, select, true
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,6 +92,11 @@ class Video:
     width: int | None
     height: int | None
     views: int
+    rotation: int
+    """Degrees clockwise by which its owner has rotated it: 0, 90, 180 or 270."""
+    version_of: int | None
+    """Row id of the video that this is a hidden version of; see `versions.py`."""
+    version_kind: str | None
     recorded: RecordingDate | None
     """When it was recorded: from its file, or as the owner set it."""
     created_at_ms: int
@@ -175,6 +180,9 @@ def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
         width=row["width"],
         height=row["height"],
         views=row["views"],
+        rotation=row["rotation"],
+        version_of=row["version_of"],
+        version_kind=row["version_kind"],
         recorded=recorded_in(row),
         created_at_ms=row["created_at_ms"],
         published_at_ms=row["published_at_ms"],
@@ -250,7 +258,7 @@ class Videos:
         Raises:
             NotFound: there is none.
         """
-        return await self._one(videos.c.public_id == public_id)
+        return await self._one(and_(videos.c.public_id == public_id, videos.c.version_of.is_(None)))
 
     async def by_id(self, video_id: int) -> Video:
         """Return the video with that row id, without an access check.
@@ -290,6 +298,18 @@ async def require_not_deleted(tx: Transaction, video_id: int) -> RowMapping:
     query = select(videos).where(videos.c.id == video_id, videos.c.deleted_at_ms.is_(None))
     row = (await tx.execute(query)).mappings().first()
     if row is None:
+        raise VideoNotFound
+    return row
+
+
+async def require_same_content(tx: Transaction, video: Video) -> RowMapping:
+    """Return the video's current row if no other version took its place since `video` was read.
+
+    Raises:
+        VideoNotFound: it has been deleted, or its content is another.
+    """
+    row = await require_not_deleted(tx, video.id)
+    if row["storage_prefix"] != video.storage_prefix:
         raise VideoNotFound
     return row
 

@@ -93,3 +93,5 @@ class ProbeResult(msgspec.Struct, frozen=True, tag="source_facts"):
     """The title tag of the file, unchecked."""
     creation_dates: tuple[str, ...] = ()
     """Times of recording or creation in the file's metadata, the most reliable first, unchecked."""
+    rotate: int = 0
+    """Degrees clockwise by which the video is rotated besides `video.rotation` of the file, as in the order."""

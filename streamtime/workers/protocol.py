@@ -19,6 +19,9 @@ another until the socket closes.
     MakeStills + descriptors                    ->    (the source is a finished rendition)
                                                 <-    StillWritten ..., PosterWritten, OrderProgress
                                                 <-    OrderDone | OrderFailed
+    Cut + descriptor                            ->
+                                                <-    OrderProgress, CutWritten
+                                                <-    OrderDone | OrderFailed
     MakeProfilePicture | MakePosterPicture      ->    (the source is a still image)
                                                 <-    PictureMade | OrderFailed
 
@@ -34,6 +37,7 @@ from streamtime.captions.cue import Cue
 from streamtime.hls.ladder import PlannedRung
 from streamtime.hls.segment_index import Grid
 from streamtime.hls.storyboard import FrameLocation
+from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.probe_result import ProbeResult
 
 MAX_OUTPUTS = 64
@@ -86,7 +90,9 @@ class Confinement(msgspec.Struct, frozen=True, tag="confinement"):
 
 
 class Probe(msgspec.Struct, frozen=True, tag="probe"):
-    """Ask for the tracks and lengths of the source."""
+    """Ask for the tracks and lengths of the source, rotated clockwise by `rotate` degrees: 0, 90, 180 or 270."""
+
+    rotate: int = 0
 
 
 class CopyVideo(msgspec.Struct, frozen=True):
@@ -171,6 +177,8 @@ class Package(msgspec.Struct, frozen=True, tag="package"):
     grid: Grid = Grid.regular()
     duration_ms: int | None = None
     measured: bool = False
+    rotate: int = 0
+    """As in `Probe`."""
 
 
 class MakeSheet(msgspec.Struct, frozen=True):
@@ -226,7 +234,7 @@ class MakePosterPicture(msgspec.Struct, frozen=True, tag="poster_picture"):
     height: int
 
 
-Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture
+Order = Handshake | Probe | Package | MakeStills | MakeProfilePicture | MakePosterPicture | Cut
 
 
 class RenditionStarted(msgspec.Struct, frozen=True, tag="rendition_started"):
@@ -337,7 +345,8 @@ PackageMessage = (
     RenditionStarted | SegmentWritten | RenditionFinished | CuesRead | PosterWritten | OrderProgress | OrderDone
 )
 StillsMessage = StillWritten | PosterWritten | OrderProgress | OrderDone
-Message = Confinement | ProbeResult | PackageMessage | StillsMessage | PictureMade | OrderFailed
+CutMessage = CutWritten | OrderProgress | OrderDone
+Message = Confinement | ProbeResult | PackageMessage | StillsMessage | CutMessage | PictureMade | OrderFailed
 
 PERMANENT_FAILURE_CODES = frozenset(
     {"damaged", "empty", "incomplete", "no_video", "not_media", "too_large", "unsupported_codec"}

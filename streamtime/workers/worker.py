@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 from streamtime.workers import failure
 from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.process import MemoryMonitor, WorkerProcess, resident_bytes
+from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_MESSAGE_BYTES,
     Confinement,
+    CutMessage,
     Handshake,
     MakePosterPicture,
     MakeProfilePicture,
@@ -118,13 +120,13 @@ class Worker:
             self._process.resume()
             self._reschedule(min(now + self._stall_timeout_s, self._deadline))
 
-    async def probe(self) -> ProbeResult:
-        """Probe the source.
+    async def probe(self, *, rotate: int = 0) -> ProbeResult:
+        """Probe the source, rotated clockwise by `rotate` degrees.
 
         Raises:
             WorkerFailed: if it cannot be played, or the attempt failed.
         """
-        await self._send(Probe(), ())
+        await self._send(Probe(rotate), ())
         message = await self._next_message()
         if not isinstance(message, ProbeResult):
             raise await self._protocol_error()
@@ -144,7 +146,7 @@ class Worker:
         await self._send(order, output_fds)
         while True:
             message = await self._next_message()
-            if isinstance(message, ProbeResult | Confinement | StillWritten | PictureMade):
+            if isinstance(message, ProbeResult | Confinement | StillWritten | PictureMade | CutWritten):
                 raise await self._protocol_error()
             yield message
             if isinstance(message, OrderDone):
@@ -163,6 +165,21 @@ class Worker:
         while True:
             message = await self._next_message()
             if not isinstance(message, StillsMessage):
+                raise await self._protocol_error()
+            yield message
+            if isinstance(message, OrderDone):
+                return
+
+    async def cut(self, order: Cut, output_fd: int) -> AsyncIterator[CutMessage]:
+        """Write parts of the source to a file; yields messages as `package` does. `output_fd` is open for both.
+
+        Raises:
+            WorkerFailed: if the order or the attempt failed.
+        """
+        await self._send(order, [output_fd])
+        while True:
+            message = await self._next_message()
+            if not isinstance(message, CutMessage):
                 raise await self._protocol_error()
             yield message
             if isinstance(message, OrderDone):
@@ -193,7 +210,9 @@ class Worker:
         except OSError:
             raise await self._on_disconnect() from None
 
-    async def _next_message(self) -> PackageMessage | StillsMessage | ProbeResult | Confinement | PictureMade:
+    async def _next_message(
+        self,
+    ) -> PackageMessage | StillsMessage | CutMessage | ProbeResult | Confinement | PictureMade:
         message = await self._read_message()
         if isinstance(message, OrderFailed):
             raise failure.from_message(message, self._process.stderr_tail)

@@ -34,6 +34,7 @@ FORM = {"data": {"visibility": "public", "title": "Taken over", "next": "/librar
 CAPTIONS = {"params": {"language": "fr"}, "content": b"1\n00:00:00,000 --> 00:00:01,000\nTaken over\n"}
 CAPTIONS_FORM = {"data": {"language": "fr", "label": ""}, "files": {"file": ("a.srt", CAPTIONS["content"])}}
 CHAPTERS: dict[str, Any] = {"json": {"chapters": []}}
+CUT: dict[str, Any] = {"json": {"parts": [{"start_ms": 0, "end_ms": 1000}]}}
 TUS = {"Tus-Resumable": "1.0.0"}
 BEGIN = {"headers": {**TUS, "Upload-Length": "5"}}
 APPEND = {
@@ -278,6 +279,12 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "PUT": RouteRule(can_manage, CHAPTERS, consumes=True),
         "DELETE": RouteRule(can_manage, {}, consumes=True),
     },
+    VIDEO + "/versions": {"GET": RouteRule(can_manage)},
+    VIDEO + "/versions/pending": {"DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
+    VIDEO + "/versions/previous": {"DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
+    VIDEO + "/versions/previous/restore": {"POST": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
+    VIDEO + "/rotate": {"POST": RouteRule(can_manage, {"json": {"degrees": 90}}, consumes=True)},
+    VIDEO + "/cut": {"POST": RouteRule(can_manage, CUT, consumes=True)},
     VIDEO + "/poster": {"PUT": RouteRule(can_manage, {"content": b"none"}, consumes=True)},
     VIDEO + "/captions": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, CAPTIONS, consumes=True)},
     VIDEO + "/captions/{name:str}": {

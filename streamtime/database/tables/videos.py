@@ -41,6 +41,9 @@ videos = Table(
     Column("width", Integer),
     Column("height", Integer),
     Column("views", BigInteger, nullable=False, server_default=text("0")),
+    Column("rotation", Integer, nullable=False, server_default=text("0")),
+    Column("version_of", RowId),
+    Column("version_kind", Text),
     at("recorded", nullable=True),
     Column("recorded_offset_min", Integer, nullable=False, server_default=text("0")),
     Column("recorded_chosen", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
@@ -59,8 +62,18 @@ videos = Table(
     Index("ix_videos_owner_id_visibility_published_at_ms", "owner_id", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_title_folded", "owner_id", "title_folded"),
     Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
+    Index("ix_videos_version_of", "version_of"),
     Index("ix_videos_deletion_batch", "deletion_batch", sqlite_where=text("deletion_batch IS NOT NULL")),
     sqlite_autoincrement=True,
+)
+
+cuts = Table(
+    "cuts",
+    metadata,
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True),
+    Column("source_video_id", RowId, nullable=False),
+    Column("exact", Boolean(create_constraint=False), nullable=False),
+    Column("parts", Text, nullable=False),
 )
 
 video_tags = Table(

@@ -12,7 +12,7 @@ from litestar.enums import HttpMethod, MediaType
 from litestar.params import FromPath
 from litestar.response import Response
 
-from streamtime.auth.access import Caller
+from streamtime.auth.access import Access, Caller
 from streamtime.auth.rate_limits import RateLimit, client_network
 from streamtime.errors import Invalid, NoSpace, StreamtimeError, Unavailable
 from streamtime.formatting import size_text
@@ -32,7 +32,7 @@ from streamtime.http.tus import (
 )
 from streamtime.sharing.upload_requests import UploadRequest
 from streamtime.uploads.checksums import ALGORITHMS, MAX_CHECKED_BYTES, Checksum, too_large_to_check
-from streamtime.uploads.upload import Upload
+from streamtime.uploads.upload import Upload, parse_metadata
 from streamtime.videos.quota import QuotaExceeded
 
 MAX_DIGITS = 19
@@ -78,6 +78,9 @@ async def create_upload(
     With an `Idempotency-Key`, or `client_key` in the metadata, a repeated request returns the same upload, and
     `Upload-Offset` gives its progress. `Streamtime-Looks-Like` is the id of an existing video with the same file name
     and length.
+
+    With `replaces` in the metadata, the id of a video of the caller, the file replaces that of the video, which keeps
+    its address. The present content is played until the new one is ready.
     """
     _check_version(request)
     drop = await upload_request_of(request, sharing)
@@ -88,7 +91,10 @@ async def create_upload(
     length = _number(request, "upload-length")
     metadata, client_key = request.headers.get("upload-metadata", ""), request.headers.get("idempotency-key")
     checksum = announced_checksum(request)
-    upload = await uploads.creation.create(caller, length, metadata, client_key, upload_request=drop)
+    replaces = None
+    if drop is None and (replaced := parse_metadata(metadata).get("replaces")):
+        replaces = await videos.repository.require(caller, replaced, Access.MANAGE)
+    upload = await uploads.creation.create(caller, length, metadata, client_key, upload_request=drop, replaces=replaces)
     if request.headers.get("content-type") == BYTES_TYPE and upload.offset_bytes == 0:
         try:
             await uploads.receiver.receive(upload, 0, body_of(request), checksum)
@@ -103,7 +109,7 @@ async def create_upload(
             ) from error
         upload = await _own(caller, drop, upload.public_id, uploads)
     headers = {"Location": f"{PATH}/{upload.public_id}", **_state_headers(upload)}
-    if drop is None and (duplicate := await videos.duplicates.find_probable(upload.video_id)):
+    if drop is None and replaces is None and (duplicate := await videos.duplicates.find_probable(upload.video_id)):
         headers["Streamtime-Looks-Like"] = duplicate.public_id
     return _answer(201, headers)
 
