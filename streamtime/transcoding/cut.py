@@ -19,9 +19,9 @@ from streamtime.transcoding.supervision import COPIED_FRACTION
 from streamtime.videos.cut_jobs import CutJobs, PlannedCut
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import Video, VideoNotFound, video_id_of
+from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
-from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.protocol import OrderProgress
 
 STAGE = "Cutting"

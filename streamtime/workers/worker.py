@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from streamtime.workers import failure
+from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.probe_result import ProbeResult
 from streamtime.workers.process import MemoryMonitor, WorkerProcess, resident_bytes
-from streamtime.workers.cut_order import Cut, CutWritten
 from streamtime.workers.protocol import (
     FRAME_LENGTH,
     MAX_MESSAGE_BYTES,

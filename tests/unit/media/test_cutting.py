@@ -9,9 +9,9 @@ import av
 import pytest
 
 from streamtime.media.cut_plan import PacketTable, decode_times, plan_parts
+from streamtime.workers.cut_order import Cut, CutPart, CutWritten
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.probe_result import ProbeResult
-from streamtime.workers.cut_order import Cut, CutPart, CutWritten
 from tests.clips import make_clip, run_ffmpeg
 from tests.multitrack_clip import make_multitrack_clip
 from tests.unit.media.worker_harness import LAUNCHER, lit_times_s, loud_times_s, picture_times_s
