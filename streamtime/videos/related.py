@@ -70,7 +70,8 @@ def _ranked(caller: Caller, video: Video, limit: int) -> Iterator[Select[Any]]:
 
 def _newest(kind: int, date: ColumnElement[Any], *conditions: ColumnElement[bool]) -> Select[Any]:
     chosen = select(literal(kind).label("kind"), literal(0).label("shared"), date.label("date"), videos.c.id)
-    chosen = chosen.where(*conditions, videos.c.playable, videos.c.deleted_at_ms.is_(None))
+    is_version = videos.c.version_of.is_not(None)
+    chosen = chosen.where(*conditions, videos.c.playable, videos.c.deleted_at_ms.is_(None), ~is_version)
     return chosen.order_by(date.desc(), videos.c.id.desc())
 
 
@@ -113,4 +114,4 @@ def _titles(caller: Caller, video: Video, start: str, end: str) -> Select[Any]:
 def _findable(caller: Caller) -> ColumnElement[bool]:
     listed = videos.c.visibility.in_([visibility.value for visibility in listed_visibilities(caller)])
     allowed = or_(listed, videos.c.owner_id == caller.user_id) if caller.signed_in else listed
-    return and_(videos.c.deleted_at_ms.is_(None), videos.c.playable, allowed)
+    return and_(videos.c.deleted_at_ms.is_(None), videos.c.version_of.is_(None), videos.c.playable, allowed)
