@@ -77,6 +77,11 @@ def day_text(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with a noun: `1 object`, `3 objects`. `plural` is needed where it is not the noun with an s."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 def age_text(at_ms: int, now_ms: int) -> str:
     """Return how long ago a time was: `3 days ago`."""
     seconds = max(0, now_ms - at_ms) // 1000

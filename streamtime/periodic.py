@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
+from weakref import WeakSet
 
 from prometheus_client import Counter
 
@@ -30,6 +31,14 @@ FAILURES = Counter(
 _log = get_logger("periodic")
 
 
+_failure_logs: WeakSet["FailureLog"] = WeakSet()
+
+
+def failing_loops() -> list[str]:
+    """Return the names of the loops whose last run failed."""
+    return sorted({log.name for log in _failure_logs if log.failing})
+
+
 class FailureLog:
     """Counts and logs the failures of a loop, or of several loops that do the same work."""
 
@@ -37,7 +46,8 @@ class FailureLog:
         self.name = name
         self._count = FAILURES.labels(name)  # exports the metric with 0 failures
         self._logged: dict[tuple[object, ...], float] = {}
-        self._failing = False
+        self.failing = False
+        _failure_logs.add(self)
 
     def failed(self, error: BaseException) -> None:
         """Count a failure, and log it unless one of its kind was logged a short time ago."""
@@ -47,7 +57,7 @@ class FailureLog:
         if now - self._logged.get(kind, -LOGGED_EVERY_S) < LOGGED_EVERY_S:
             return
         self._logged[kind] = now
-        self._failing = True
+        self.failing = True
         if is_outage(error):
             _log.warning("loop_failed", loop=self.name, error=getattr(error, "message", None) or repr(error))
         else:  # a bug: log the stack trace
@@ -55,8 +65,8 @@ class FailureLog:
 
     def succeeded(self) -> None:
         """Log that the loop works again, if a failure was logged before."""
-        if self._failing:
-            self._failing = False
+        if self.failing:
+            self.failing = False
             _log.info("loop_recovered", loop=self.name)
 
 

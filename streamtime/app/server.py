@@ -146,6 +146,7 @@ def http_settings(config: Config, listening: ListenAddress) -> HttpSettings:
         frame_ancestors=config.server.frame_ancestors,
         shared_cache_s=int(config.server.shared_cache),
         anonymous=Caller(anonymous_access=anonymous_access(config)),
+        started_at_ms=SystemClock().now_ms(),
     )
 
 

@@ -20,11 +20,10 @@ from streamtime.app.core import (
 )
 from streamtime.cli.context import Context, prepare_data_dir, server_lock
 from streamtime.cli.gc import StageReporter
-from streamtime.cli.output import counted
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.errors import Conflict
-from streamtime.formatting import size_text
+from streamtime.formatting import counted, size_text
 from streamtime.maintenance.backup.archive import DATABASE
 from streamtime.maintenance.backup.create import BackupMaker, BackupResult
 from streamtime.maintenance.backup.database_file import make_work_dir, replace_database

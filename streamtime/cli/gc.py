@@ -21,10 +21,9 @@ from streamtime.app.core import Infrastructure, build_store_records, open_infras
 from streamtime.app.maintenance import build_maintenance_runner
 from streamtime.app.videos import build_videos
 from streamtime.cli.context import Context, is_server_running, server_lock
-from streamtime.cli.output import counted
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError, StreamtimeError
-from streamtime.formatting import size_text
+from streamtime.formatting import counted, size_text
 from streamtime.jobs.queue import JobOverview
 from streamtime.maintenance.runner import TAKEN_OVER, MaintenanceTask, TaskRun, report_counts
 from streamtime.videos.job_kinds import COLLECT_SUBJECT, WorkQueue

@@ -71,11 +71,6 @@ def print_json(**values: object) -> None:
     click.echo(msgspec.json.encode(values).decode())
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with a noun: `1 object`, `3 objects`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 @contextmanager
 def reporting(report: ProgressReporter, stopped_message: str) -> Iterator[None]:
     """Report progress and errors for as long as the context lasts.

@@ -15,11 +15,10 @@ from streamtime.cli.output import (
     ProgressReporter,
     TerminalReporter,
     cancel_on_sigterm,
-    counted,
     print_json,
     reporting,
 )
-from streamtime.formatting import duration_text
+from streamtime.formatting import counted, duration_text
 from streamtime.transcoding.hls_folder import (
     CHAPTERS,
     MASTER_PLAYLIST,

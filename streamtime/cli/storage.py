@@ -15,13 +15,12 @@ from streamtime.cli.output import (
     ProgressReporter,
     TerminalReporter,
     cancel_on_sigterm,
-    counted,
     print_json,
     reporting,
 )
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
-from streamtime.formatting import size_text
+from streamtime.formatting import counted, size_text
 from streamtime.maintenance.move import MoveProgress as Step
 from streamtime.maintenance.move import Mover, MoveReport
 from streamtime.storage.objects.ledger import SPOOL, ObjectLocations, StoreTotals

@@ -270,3 +270,5 @@ class HttpSettings:
     """Seconds that shared caches may keep public media; 0 disables it."""
     anonymous: Caller
     """The caller of a request without credentials."""
+    started_at_ms: int
+    """When the process started."""

@@ -71,6 +71,14 @@ class StorageOverview:
             restored_at_ms=(await self._ownership.get_or_create()).restored_at_ms,
         )
 
+    async def stored_since(self, at_ms: int) -> int:
+        """The bytes of the objects that were created since then and still exist."""
+        return await self._inventory.stored_since(at_ms)
+
+    async def newest_object_ms(self) -> int:
+        """When the newest object was created; 0 if there is none."""
+        return await self._inventory.newest_ms()
+
     async def damaged(self) -> list[DamagedObject]:
         """All objects with known damage."""
         return await self._inventory.damaged()

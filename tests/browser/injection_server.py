@@ -84,6 +84,7 @@ class InjectionServer:
             InjectionPage("admin", "/admin/audit", ("invite", "token", "link", "drop", "binned")),
             InjectionPage("admin", f"/admin/audit?person={asked}", ("query",)),
             InjectionPage("admin", "/admin/space", ("title",)),
+            InjectionPage("admin", "/admin"),
             InjectionPage("admin", "/admin/jobs"),
             InjectionPage("admin", "/admin/storage"),
             InjectionPage("nobody", self.paths["link"], ("title", "description")),

@@ -65,6 +65,7 @@ class SampleServer:
             "history": f"/watch/{self.ready}/history",
             "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
             "history failed": f"/watch/{self.failed}/history",
+            "status": "/admin",
             "jobs": "/admin/jobs",
             "storage": "/admin/storage",
             "delete": f"/watch/{self.ready}/delete",

@@ -208,6 +208,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     PLAYLIST_PAGE + "/sort": {"POST": RouteRule(can_manage, {}, consumes=True)},
     PLAYLIST_PAGE + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     # pages for administrators
+    "/admin": {"GET": RouteRule(admin_or_404)},
     "/admin/space": {"GET": RouteRule(admin_or_404)},
     "/admin/jobs": {"GET": RouteRule(admin_or_404)},
     "/admin/jobs/events": {"GET": RouteRule(admin_or_404)},
@@ -318,6 +319,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "POST": RouteRule(account_required, {"json": {"label": "mine"}}, consumes=True),
     },
     "/api/v1/drops/{drop:str}": {"DELETE": RouteRule(own_resource, {}, consumes=True)},
+    "/api/v1/admin/status": {"GET": RouteRule(admin_or_403)},
     "/api/v1/admin/audit": {"GET": RouteRule(admin_or_403)},
     "/api/v1/admin/users": {
         "GET": RouteRule(admin_or_403),

@@ -1,4 +1,4 @@
-"""/api/v1/admin/users: accounts; /api/v1/admin/audit: the audit log. For administrators."""
+"""/api/v1/admin, for administrators: accounts (`users`), the audit log (`audit`), state of the server (`status`)."""
 
 from typing import Annotated
 
@@ -10,16 +10,60 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.audit import Actor, AuditEvent
 from streamtime.auth.users import User
+from streamtime.clock import Clock
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid
 from streamtime.formatting import time_iso
 from streamtime.http.accounts import Account, get_account, list_accounts
 from streamtime.http.problems import problems
-from streamtime.http.requests import require_signed_in
-from streamtime.http.services import AccountServices, AuthServices, StorageServices
+from streamtime.http.requests import ApiRequest, require_signed_in
+from streamtime.http.services import (
+    AccountServices,
+    AuthServices,
+    HttpSettings,
+    JobServices,
+    MaintenanceServices,
+    StorageServices,
+)
+from streamtime.http.status import StatusLevel, StatusReader
 from streamtime.http.video_urls import picture_href
 
 BASE_PATH = "/api/v1/admin/users"
+
+
+class StatusItemBody(msgspec.Struct):
+    """A part of the server. `advice` says what to do about a warning or fault."""
+
+    key: str
+    name: str
+    level: StatusLevel
+    text: str
+    advice: str
+
+
+class StatusBody(msgspec.Struct):
+    """The state of the server: the worst level of its parts, and all parts."""
+
+    level: StatusLevel
+    items: list[StatusItemBody]
+
+
+@get("/api/v1/admin/status", responses=problems(401, 403), tags=["admin"], summary="Get the state of the server")
+async def get_status(
+    request: ApiRequest,
+    caller: NamedDependency[Caller],
+    database: NamedDependency[Database],
+    jobs: NamedDependency[JobServices],
+    storage: NamedDependency[StorageServices],
+    maintenance: NamedDependency[MaintenanceServices],
+    settings: NamedDependency[HttpSettings],
+    clock: NamedDependency[Clock],
+) -> StatusBody:
+    """The same as on the page `/admin`. Keys and levels stay the same in later versions, texts may change."""
+    require_admin_or_forbid(caller)
+    status = await StatusReader(database, jobs, storage, maintenance, settings, clock).read(request)
+    items = [StatusItemBody(item.key, item.name, item.level, item.text, item.advice) for item in status.parts]
+    return StatusBody(status.level, items)
 
 
 class UserBody(msgspec.Struct):

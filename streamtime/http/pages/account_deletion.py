@@ -151,7 +151,7 @@ async def _ask(
         request,
         "pages/person-delete.html",
         title="Delete this account?",
-        nav="people",
+        nav="admin",
         status=status,
         person=await person_view(found, caller, accounts, storage, clock),
         videos=await accounts.deletion.count_videos(found),

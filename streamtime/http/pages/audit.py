@@ -59,7 +59,7 @@ async def audit_page(
         request,
         "pages/audit.html",
         title="Audit",
-        nav="audit",
+        nav="admin",
         entries=[_view(entry, now) for entry in entries],
         person=person,
         older_href=older,

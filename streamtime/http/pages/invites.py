@@ -133,7 +133,7 @@ async def _page(
         "pages/invites.html",
         confidential=True,
         title="Invitations",
-        nav="people",
+        nav="admin",
         status=status,
         invites=[_view(invite, now) for invite in await accounts.invites.list_all()],
         mode=accounts.registration.mode.value,

@@ -187,7 +187,7 @@ async def jobs_page(
     """Show the page."""
     require_admin(caller)
     board = await jobs_board(videos, jobs, storage, clock, settings)
-    return templates.page(request, "pages/jobs.html", title="Jobs", nav="jobs", board=board)
+    return templates.page(request, "pages/jobs.html", title="Jobs", nav="admin", board=board)
 
 
 @get(f"{BASE_PATH}/events", include_in_schema=False)

@@ -35,7 +35,7 @@ async def people_page(
         request,
         "pages/people.html",
         title="People",
-        nav="people",
+        nav="admin",
         awaiting=[person for person in people if person.state == "awaiting"],
         people=[person for person in people if person.state != "awaiting"],
     )
@@ -235,7 +235,7 @@ async def _set_enabled(
 
 
 def _new(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/person-new.html", title="New account", nav="people", status=status, form=form)
+    return templates.page(request, "pages/person-new.html", title="New account", nav="admin", status=status, form=form)
 
 
 async def _person(
@@ -257,7 +257,7 @@ async def _person(
         request,
         "pages/person.html",
         title=view.name,
-        nav="people",
+        nav="admin",
         status=status,
         person=view,
         form=form or {"kind": kind, "gigabytes": view.quota_gigabytes, "errors": {}},

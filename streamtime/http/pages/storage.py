@@ -208,7 +208,7 @@ async def storage_page(
         request,
         "pages/storage.html",
         title="Storage",
-        nav="storage",
+        nav="admin",
         board=board,
         exposed=is_plain_http(request),
         untrusted_proxy=untrusted_proxy(request),

@@ -59,7 +59,7 @@ async def all_usage_page(
         request,
         "pages/all-space.html",
         title="Space",
-        nav="space",
+        nav="admin",
         usage=usage_view(total_usage(usages)),
         people=[usage_view(usage) for usage in usages],
         largest=large_video_views(await storage.usage.largest(None, limit=SHOWN_LARGEST)),

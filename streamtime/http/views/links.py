@@ -13,7 +13,7 @@ from litestar.datastructures import State
 
 from streamtime.auth.access import Access, access_level
 from streamtime.errors import Invalid
-from streamtime.formatting import age_text, clock_seconds, size_text, time_iso
+from streamtime.formatting import age_text, clock_seconds, duration_iso, size_text, time_iso
 from streamtime.http.public_urls import AlternateUrl, LinkBase, absolute_url, link_base
 from streamtime.http.requests import Form
 from streamtime.http.secret_paths import DROPS, SHARED
@@ -91,7 +91,7 @@ def link_preview(video: Video, request: Request[Any, Any, State], settings: Http
         "description": description or video.title,
         "uploadDate": time_iso(video.published_at_ms or video.created_at_ms),
         "thumbnailUrl": [base.url(poster)] if poster else None,
-        "duration": None if video.duration_ms is None else f"PT{round(video.duration_ms / 1000)}S",
+        "duration": None if video.duration_ms is None else duration_iso(video.duration_ms),
         "embedUrl": embed,
     }
     text = msgspec.json.encode({name: value for name, value in structured.items() if value is not None}).decode()

@@ -206,6 +206,11 @@ class DatabaseBackups:
         return str(self._copies.folder)
 
     @property
+    def copy_every_s(self) -> int:
+        """The interval of copies in seconds."""
+        return self._intervals.copy_every_s
+
+    @property
     def backups_enabled(self) -> bool:
         """Whether automatic copies are configured."""
         return bool(self._intervals.copy_every_s)

@@ -192,6 +192,19 @@ class Inventory:
         self._database = database
         self._clock = clock
 
+    async def stored_since(self, at_ms: int) -> int:
+        """The bytes of the live objects that were created since then."""
+        recent = (objects.c.state == "live") & (objects.c.created_at_ms >= at_ms)
+        async with self._database.read() as connection:
+            total = await connection.execute(select(func.coalesce(func.sum(objects.c.bytes), 0)).where(recent))
+            return int(total.scalar_one())
+
+    async def newest_ms(self) -> int:
+        """When the newest live object was created; 0 if there is none."""
+        newest = select(func.coalesce(func.max(objects.c.created_at_ms), 0)).where(objects.c.state == "live")
+        async with self._database.read() as connection:
+            return int((await connection.execute(newest)).scalar_one())
+
     async def by_keys(self, keys: Iterable[str]) -> dict[str, ObjectRow]:
         """The existing rows of these keys. A key has at most one row, since keys are never reused."""
         found: dict[str, ObjectRow] = {}

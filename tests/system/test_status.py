@@ -1,0 +1,63 @@
+"""The status page of administrators: the state of each part, and what to do."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.people import Person
+from tests.server import Server, running_server, wait_until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def admin(server: Server) -> Person:
+    return server.person("admin", admin=True)
+
+
+def parts(admin: Person) -> dict[str, dict[str, Any]]:
+    body = admin.api.get("/api/v1/admin/status").raise_for_status().json()
+    return {item["key"]: item for item in body["items"]}
+
+
+def test_a_new_server_is_well(server: Server, admin: Person) -> None:
+    found = parts(admin)
+    assert {key: item["text"] for key, item in found.items() if item["level"] == "fault"} == {}
+    assert {"server", "database", "store-local", "store-spool", "space", "workers", "tasks", "clock"} <= {*found}
+    assert found["jobs"]["text"] == "0 running, 0 waiting, 0 failed since yesterday."
+    assert "Set backup.every" in found["backup"]["advice"], "servers of tests make no copies"
+    assert "free" in found["space"]["text"]
+    page = admin.browser.get("/admin").text
+    assert all(item["name"] in page for item in found.values())
+    bob = server.person("bob")
+    assert bob.browser.get("/admin").status_code == 404
+    assert 'href="/admin"' not in bob.browser.get("/explore").text
+    assert 'href="/admin"' in admin.browser.get("/explore").text
+
+
+def test_what_needs_attention_comes_first_with_advice(server: Server, admin: Person, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    video = admin.upload(broken)
+    wait_until(lambda: admin.look(video)["state"] == "failed", "failed")
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db", timeout=30)) as database, database:
+        later = "UPDATE objects SET created_at_ms = created_at_ms + ?, damage = 'missing' WHERE kind = 'source'"
+        assert database.execute(later, (3 * 86_400_000,)).rowcount == 1
+    found = parts(admin)
+    assert (found["jobs"]["level"], found["jobs"]["advice"]) == ("warning", "See why, and try again.")
+    assert (found["clock"]["level"], found["damage"]["level"]) == ("fault", "fault")
+    assert "2 days behind" in found["clock"]["text"]
+    assert admin.api.get("/api/v1/admin/status").json()["level"] == "fault"
+    page = admin.browser.get("/admin").text
+    assert "Everything works" not in page
+    head = page[: page.index('id="status-parts"')]
+    assert all(found[key]["advice"] in head for key in ("clock", "damage", "jobs"))
+    assert head.index(found["clock"]["advice"]) < head.index(found["jobs"]["advice"])
