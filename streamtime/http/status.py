@@ -147,8 +147,8 @@ class StatusReader:
         grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * _DAY_MS)
         text = f"{size_text(free)} are free. The library grew by {size_text(grown)} in {GROWTH_DAYS} days"
         left_days = free * GROWTH_DAYS // grown if grown else None
-        far = left_days is None or left_days > FAR_DAYS
-        text += "." if far or left_days is None else f"; at that pace the disk is full in {span_words(left_days * _DAY_MS)}."
+        soon = left_days is not None and left_days <= FAR_DAYS
+        text += f"; at that pace the disk is full in {span_words((left_days or 0) * _DAY_MS)}." if soon else "."
         if free < needed:
             advice = f"Encoding waits until {size_text(needed)} are free. Delete videos, or empty the trash."
             return StatusItem("space", "Space", StatusLevel.FAULT, text, advice, "/admin/space")
