@@ -19,30 +19,34 @@ from streamtime.workers.pictures import MAX_BYTES, PictureDecoder, picture_too_l
 from streamtime.workers.protocol import MakeProfilePicture
 
 MAX_DISPLAY_NAME = 60
+MAX_ABOUT = 1_000
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories of characters that are invisible or change the direction of the text around them."""
 
+_CONTROLS = frozenset({"Cc", "Cs", "Cn"})
+
 
 class Profiles:
-    """Changes display names."""
+    """Changes display names, and what people write about themselves."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def set_display_name(self, user: User, text: str) -> None:
-        """Set the display name; an empty text removes it, and the account's name is shown.
+    async def change(self, user: User, display_name: str, about: str) -> None:
+        """Set the display name and `about`. Without a display name the account's name is shown.
 
         Raises:
             NotFound: the account has been deleted.
-            Invalid: the name is too long or has invisible characters.
+            Invalid: a text is too long, or the name has invisible characters.
         """
-        name = clean_display_name(text) if text.strip() else ""
+        name = clean_display_name(display_name) if display_name.strip() else ""
+        written = _clean_about(about)
 
         async def body(tx: Transaction) -> None:
             await require_user(tx, user.id)
             shown = "" if name == user.name else name
-            await tx.execute(update(users).where(users.c.id == user.id).values(display_name=shown))
+            await tx.execute(update(users).where(users.c.id == user.id).values(display_name=shown, about=written))
             await tx.bump_epoch()  # cached callers and videos contain the name
 
         await self._database.write(body)
@@ -61,6 +65,14 @@ def clean_display_name(text: str) -> str:
         message = f"Choose a name of 1 to {MAX_DISPLAY_NAME} characters that can be seen."
         raise Invalid(message, field="display_name", code="display_name")
     return name
+
+
+def _clean_about(text: str) -> str:
+    """Return the text with plain line ends. Raises `Invalid` if it is too long."""
+    written = unicodedata.normalize("NFC", "\n".join(text.splitlines()).strip())
+    if len(written) > MAX_ABOUT:
+        raise Invalid(f"Write at most {MAX_ABOUT:,} characters.", field="about", code="about")
+    return "".join(letter for letter in written if letter == "\n" or unicodedata.category(letter) not in _CONTROLS)
 
 
 SIZE_PX = 256

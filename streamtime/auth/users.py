@@ -36,6 +36,8 @@ class User:
     """Empty if the name is shown."""
     picture_version: int = 0
     """0 if there is no picture."""
+    about: str = ""
+    """What the person writes about themselves."""
     awaiting_at_ms: int | None = None
     """Since when the account waits for approval; None if it does not."""
     factor_since_ms: int | None = None
@@ -217,6 +219,7 @@ def user_from(row: RowMapping) -> User:
         disabled_at_ms=row["disabled_at_ms"],
         quota_bytes=row["quota_bytes"],
         display_name=row["display_name"],
+        about=row["about"],
         picture_version=row["picture_version"],
         awaiting_at_ms=row["awaiting_at_ms"],
         factor_since_ms=row["totp_since_ms"],

@@ -123,6 +123,7 @@ class AccountDeletion:
             "name_folded": f":{user.public_id}",  # frees the name: no user name contains a colon
             "password_hash": "",
             "display_name": "",
+            "about": "",
             "picture_version": 0,
             "totp_secret": None,
             "totp_since_ms": None,

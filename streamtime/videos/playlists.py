@@ -174,11 +174,18 @@ class Playlists:
             return (await _summaries(connection, caller, [playlist]))[0]
 
     async def page(
-        self, caller: Caller, *, own: bool = False, limit: int = PAGE_SIZE, cursor: str = ""
+        self,
+        caller: Caller,
+        *,
+        own: bool = False,
+        owner_id: int | None = None,
+        limit: int = PAGE_SIZE,
+        cursor: str = "",
     ) -> PlaylistPage:
         """Return playlists that the caller may find, the last changed first: their own, and listed ones of others.
 
-        Those of others that show the caller no video are left out. With `own`, only their own are returned.
+        Those of others that show the caller no video are left out. With `own`, only their own are returned, with
+        `owner_id` only those of that account.
 
         Raises:
             Invalid: the cursor is invalid, or the limit is out of range.
@@ -187,6 +194,8 @@ class Playlists:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} playlists at a time.", field="limit")
         key = tuple_(playlists.c.updated_at_ms, playlists.c.id)
         query = _select_playlists().where(_findable(caller, own=own))
+        if owner_id is not None:
+            query = query.where(playlists.c.owner_id == owner_id)
         if cursor:
             query = query.where(key < tuple_(*decode_cursor(cursor, (NonNegative, NonNegative))))
         query = query.order_by(playlists.c.updated_at_ms.desc(), playlists.c.id.desc()).limit(limit + 1)

@@ -51,7 +51,7 @@ class InjectionServer:
         person = self.paths["person"]
         return [
             *(InjectionPage(who, watch, about) for who in ("owner", "admin", "nobody")),
-            *(InjectionPage(who, "/@mallory", ("title", "display")) for who in ("owner", "admin", "nobody")),
+            *(InjectionPage(who, "/@mallory", ("title", "display", "about")) for who in ("owner", "admin", "nobody")),
             *(InjectionPage(who, "/explore", ("title", "display")) for who in ("owner", "admin", "nobody")),
             *(InjectionPage(who, f"/search?q={asked}", ("query",)) for who in ("owner", "nobody")),
             *(InjectionPage(who, f"/search?q={quote(payload('title'))}", ("title",)) for who in ("owner", "nobody")),
@@ -70,7 +70,7 @@ class InjectionServer:
             InjectionPage("owner", f"/watch/{broken}", ("broken",)),
             InjectionPage("owner", f"/watch/{broken}/history", ("broken",)),
             InjectionPage("owner", f"/watch/{self.videos['sent']}", ("guest",)),
-            InjectionPage("owner", "/settings/profile", ("display",)),
+            InjectionPage("owner", "/settings/profile", ("display", "about")),
             InjectionPage("owner", "/settings/sessions", ("agent",)),
             InjectionPage("owner", "/settings/tokens", ("token",)),
             InjectionPage("owner", "/settings/links", ("link", "title")),
@@ -160,7 +160,7 @@ def _links(stage: InjectionServer) -> None:
 
 def _accounts(stage: InjectionServer) -> None:
     owner, admin = stage.owner, stage.admin
-    posted(owner.browser, "/settings/profile", display_name=payload("display"))
+    posted(owner.browser, "/settings/profile", display_name=payload("display"), about=payload("about"))
     stranger = stage.server.client(**{"User-Agent": DEVICE})
     assert sign_in(stranger, owner.name, PASSWORD).status_code == 303
     invite = {"label": payload("invite"), "role": "member", "uses": "1", "days": "7"}

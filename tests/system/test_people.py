@@ -1,6 +1,7 @@
 """Accounts and those who run them: roles, who may be shut out, who is let in, and what becomes of their videos."""
 
 import re
+from pathlib import Path
 
 import httpx
 
@@ -179,3 +180,23 @@ def test_ones_own_account_goes_with_the_password(admin_server: Server, boss: Per
     assert tess.browser.get("/library").status_code == 303
     assert "tess" not in [item["name"] for item in boss.api.get(ACCOUNTS).json()["items"]]
     assert "last administrator" in post(boss, "/settings/account", password=PASSWORD).text
+
+
+def test_a_page_tells_of_its_person_and_shows_their_playlists(admin_server: Server, small_clip: Path) -> None:
+    nell, stranger = admin_server.person("nell"), admin_server.client()
+    video = nell.upload(small_clip, visibility="public")
+    wait_until(lambda: nell.look(video)["playable"], "it plays")
+    for title, visibility in (("Evenings", "public"), ("Secrets", "private")):
+        body = {"title": title, "visibility": visibility}
+        playlist = nell.api.post("/api/v1/playlists", json=body).raise_for_status().json()["id"]
+        nell.api.post(f"/api/v1/playlists/{playlist}/items", json={"video": video}).raise_for_status()
+    about = "Films at 1:30 & more: https://example.org/a"
+    form = {"csrf_token": csrf_of(nell.browser.get("/settings/profile").text), "display_name": "", "about": about}
+    assert nell.browser.post("/settings/profile", data=form).status_code == 303
+    too_long = nell.browser.post("/settings/profile", data={**form, "about": "x" * 1001})
+    assert (too_long.status_code, "at most 1,000" in too_long.text) == (400, True)
+    page = stranger.get("/@nell").text
+    assert 'Films at 1:30 &amp; more: <a href="https://example.org/a"' in page
+    assert ("Evenings" in page, "Secrets" in page, "Edit your profile" in page) == (True, False, False)
+    own = nell.browser.get("/@nell").text
+    assert ("Evenings" in own, "Secrets" in own, "Edit your profile" in own) == (True, True, True)

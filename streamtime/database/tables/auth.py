@@ -37,6 +37,7 @@ users = Table(
     Column("totp_secret", Text),
     Column("totp_since_ms", BigInteger),
     Column("totp_step", BigInteger, nullable=False, server_default=text("0")),
+    Column("about", Text, nullable=False, server_default=text("''")),
     Column("history_paused", Boolean(create_constraint=False), nullable=False, server_default=text("0")),
     one_of("role", ROLES),
     sqlite_autoincrement=True,

@@ -1,6 +1,7 @@
 """Pages with a grid of videos: Explore, a user's page, and the library of the caller's own videos with live updates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Protocol
 from urllib.parse import urlencode
 
@@ -15,10 +16,11 @@ from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.http.event_stream import event_stream, format_event, session_key
 from streamtime.http.requests import Cursor, PageRequest, Text, require_signed_in, wants_fragment
-from streamtime.http.services import AccountServices, StreamServices, VideoServices
+from streamtime.http.services import AccountServices, PlaylistServices, StreamServices, VideoServices
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.video_urls import picture_href
-from streamtime.http.views.videos import VideoCard, video_card
+from streamtime.http.views.playlists import PlaylistView, playlist_view
+from streamtime.http.views.videos import VideoCard, description_parts, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
 from streamtime.videos.video import Video, VideoState
@@ -88,19 +90,24 @@ async def explore(
     return await _grid(request, caller, videos, clock, templates, query)
 
 
+SHELF_PLAYLISTS = 8
+"""Playlists on the page of a user, the last changed first."""
+
+
 @get("/{at_owner:str}", include_in_schema=False)
 async def user_page(
     request: PageRequest,
     at_owner: FromPath[str],
     caller: NamedDependency[Caller],
     accounts: NamedDependency[AccountServices],
+    playlists: NamedDependency[PlaylistServices],
     videos: NamedDependency[VideoServices],
     clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
     sort: FromQuery[Sort] = Sort.NEW,
     cursor: Cursor = "",
 ) -> Response[str]:
-    """Show `/@name`, the videos of a user that are listed for the caller.
+    """Show `/@name`: what a user writes about themselves, their playlists and videos that are listed for the caller.
 
     A path parameter of the framework is a whole path segment, so this route also gets other one-segment paths.
     """
@@ -111,7 +118,26 @@ async def user_page(
     except NotFound:
         raise NotFound from None  # with the same message as for a hidden user
     query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), sort=sort, cursor=cursor)
-    return await _grid(request, caller, videos, clock, templates, query, person=person)
+    page = await playlists.repository.page(caller, owner_id=person.id, limit=SHELF_PLAYLISTS)
+    shelf = [playlist_view(each, caller, clock.now_ms()) for each in page.items]
+    return await _grid(request, caller, videos, clock, templates, query, person=PersonPage(person, shelf))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A user and their playlists that are listed for the caller."""
+
+    user: User
+    playlists: list[PlaylistView]
+
+    def values(self, caller: Caller) -> dict[str, object]:
+        """Return the values of the page's head."""
+        return {
+            "name": self.user.shown_name,
+            "picture": picture_href(self.user.public_id, self.user.picture_version),
+            "about": [replace(part, seconds=None) for part in description_parts(self.user.about)],
+            "is_caller": self.user.id == caller.user_id,
+        }
 
 
 async def _grid(
@@ -122,26 +148,26 @@ async def _grid(
     templates: Templates,
     query: Query,
     *,
-    person: User | None = None,
+    person: PersonPage | None = None,
 ) -> Response[str]:
     cards, page = await video_cards(caller, videos, clock, query)
     begun = [] if person or query.cursor else await videos.watching.unfinished(caller)
-    if query.filters.owner and not cards and not caller.signed_in:
+    if person and not cards and not person.playlists and not caller.signed_in:
         raise NotFound  # do not reveal which user names exist
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
-    shown_name = person.shown_name if person else ""
-    owner = {"name": shown_name, "picture": picture_href(person.public_id, person.picture_version)} if person else None
+    owner = person.user if person else None
     return templates.page(
         request,
         "pages/explore.html",
-        title=shown_name or "Explore",
+        title=owner.shown_name if owner else "Explore",
         nav="you" if query.filters.owner and query.filters.owner == caller.name else "explore",
         cards=cards,
         next_href=more,
         sort=query.sort.value,
-        owner=owner,
+        owner=None if person is None else person.values(caller),
+        playlists=person.playlists if person else [],
         begun=[current_video_card(video, caller, videos, clock, watch) for video, watch in begun],
     )
 

@@ -38,15 +38,19 @@ async def profile_page(
     accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str]:
-    """Show the form for the display name and the picture."""
+    """Show the form for the display name, the picture, and what the caller writes about themselves."""
     require_account_management(caller)
     found = await accounts.users.by_name(caller.name)
-    return _profile(request, templates, {"display_name": found.display_name, "errors": {}}, status=200)
+    return _profile(request, templates, _form_of(found, {}), status=200)
 
 
 def profile_again(request: PageRequest, templates: Templates, user: User, errors: Mapping[str, str]) -> Response[str]:
     """Return the profile page with errors by field."""
-    return _profile(request, templates, {"display_name": user.display_name, "errors": errors}, status=400)
+    return _profile(request, templates, _form_of(user, errors), status=400)
+
+
+def _form_of(user: User, errors: Mapping[str, str]) -> Form:
+    return {"display_name": user.display_name, "about": user.about, "errors": errors}
 
 
 @post(PROFILE, include_in_schema=False)
@@ -56,13 +60,14 @@ async def set_profile(
     accounts: NamedDependency[AccountServices],
     templates: NamedDependency[Templates],
 ) -> Response[str] | Redirect:
-    """Change the display name."""
+    """Change the display name and what the caller writes about themselves."""
     require_account_management(caller)
-    fields = await read_form(request, "display_name")
+    fields = await read_form(request, "display_name", "about")
     try:
-        await accounts.profiles.set_display_name(await accounts.users.by_name(caller.name), fields["display_name"])
+        user = await accounts.users.by_name(caller.name)
+        await accounts.profiles.change(user, fields["display_name"], fields["about"])
     except Invalid as error:
-        return _profile(request, templates, {**fields, "errors": {"display_name": error.message}}, status=400)
+        return _profile(request, templates, {**fields, "errors": {error.field or "": error.message}}, status=400)
     return Redirect(PROFILE, status_code=303)
 
 
