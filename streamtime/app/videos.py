@@ -41,6 +41,7 @@ from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
+from streamtime.videos.marks import Marks
 from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import GrowingRenditions, ProgressTracker, VideoUpdater
@@ -97,6 +98,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         search=Search(base.database, listing, chapters),
         search_indexer=indexer,
         watching=Watching(base.database, base.clock),
+        marks=Marks(base.database, base.clock),
         editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
         ingest=ingest,
         lifecycle=lifecycle,

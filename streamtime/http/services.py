@@ -60,6 +60,7 @@ from streamtime.videos.events import EventBus, Timeline
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
+from streamtime.videos.marks import Marks
 from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import ProgressTracker
@@ -122,6 +123,7 @@ class VideoServices:
     search: Search
     search_indexer: SearchIndexer
     watching: Watching
+    marks: Marks
     editor: Editor
     ingest: VideoIngest
     lifecycle: Lifecycle

@@ -24,7 +24,7 @@ from streamtime.database.tables.auth import (
 from streamtime.database.tables.playlists import playlists
 from streamtime.database.tables.sharing import share_links, upload_requests
 from streamtime.database.tables.storage import objects
-from streamtime.database.tables.videos import uploads, videos
+from streamtime.database.tables.videos import uploads, video_marks, videos, watches
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
@@ -112,7 +112,7 @@ class AccountDeletion:
 
     async def _revoke_access(self, tx: Transaction, user: User) -> None:
         await self._sessions.end_all(tx, user.id)
-        for table in (api_tokens, invites, oidc_identities, recovery_codes, profile_pictures):
+        for table in (api_tokens, invites, oidc_identities, recovery_codes, profile_pictures, video_marks, watches):
             await tx.execute(delete(table).where(table.c.user_id == user.id))
         await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))

@@ -19,7 +19,7 @@ from streamtime.database.tables.videos import videos, watches
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import StreamtimeError
 from streamtime.videos.listing import NonNegative, decode_cursor, encode_cursor
-from streamtime.videos.video import Video, read_videos_in_order
+from streamtime.videos.video import Video, read_videos_in_order, require_not_deleted
 
 VIEW_MS = 10_000
 VIEW_FRACTION = 1 / 3
@@ -115,11 +115,7 @@ class Watching:
                 (await tx.execute(select(videos.c.id).where(videos.c.id.in_({each[1] for each in noted})))).scalars()
             )
             rows = [_row(*key, watch) for key, watch in noted.items() if key[1] in existing]
-            statement = insert(watches)
-            changed = {name: statement.excluded[name] for name in ("position_ms", "watched", "updated_at_ms")}
-            await tx.execute_many(
-                statement.on_conflict_do_update(index_elements=["user_id", "video_id"], set_=changed), rows
-            )
+            await _write_watches(tx, rows)
             counted = (
                 update(videos).where(videos.c.id == bindparam("row")).values(views=videos.c.views + bindparam("more"))
             )
@@ -168,7 +164,7 @@ class Watching:
     def _history(self, caller: Caller) -> Select[Any]:
         query = select(watches.c.video_id, watches.c.position_ms, watches.c.watched, watches.c.updated_at_ms)
         query = query.join(videos, watches.c.video_id == videos.c.id)
-        query = query.where(watches.c.user_id == caller.user_id, videos.c.playable, *_watchable(caller))
+        query = query.where(watches.c.user_id == caller.user_id, videos.c.playable, *watchable_videos(caller))
         return query.order_by(watches.c.updated_at_ms.desc(), watches.c.video_id.desc())
 
     async def _read(self, query: Select[Any]) -> list[tuple[Video, Watch]]:
@@ -190,6 +186,21 @@ class Watching:
             statement = statement.where(watches.c.video_id == video_id)
         await self._database.write(lambda tx: tx.execute(statement))
 
+    async def mark_watched(self, user_id: int, video: Video) -> None:
+        """Note that a person has watched a video to its end, also while their history is paused.
+
+        Raises:
+            VideoNotFound: it has been deleted meanwhile.
+        """
+        watch = Watch(0, watched=True, updated_at_ms=self._clock.now_ms())
+
+        async def body(tx: Transaction) -> None:
+            await require_not_deleted(tx, video.id)
+            await _write_watches(tx, [_row(user_id, video.id, watch)])
+
+        await self._database.write(body)
+        self._watches.pop((user_id, video.id), None)
+
     async def is_paused(self, user_id: int) -> bool:
         """Return whether a person's history is paused."""
         async with self._database.read() as connection:
@@ -200,6 +211,12 @@ class Watching:
         """Pause a person's history, or go on with it. While it is paused, positions are not kept either."""
         statement = update(users).where(users.c.id == user_id).values(history_paused=paused)
         await self._database.write(lambda tx: tx.execute(statement))
+
+
+async def _write_watches(tx: Transaction, rows: list[dict[str, Any]]) -> None:
+    statement = insert(watches)
+    changed = {name: statement.excluded[name] for name in ("position_ms", "watched", "updated_at_ms")}
+    await tx.execute_many(statement.on_conflict_do_update(index_elements=["user_id", "video_id"], set_=changed), rows)
 
 
 def _view_ms(video: Video) -> float:
@@ -221,7 +238,7 @@ def _row(user_id: int, video_id: int, watch: Watch) -> dict[str, Any]:
     }
 
 
-def _watchable(caller: Caller) -> list[ColumnElement[bool]]:
+def watchable_videos(caller: Caller) -> list[ColumnElement[bool]]:
     """Return the conditions for videos that a signed-in caller may watch, as `access_level` decides for one."""
     shared = [visibility.value for visibility in watchable_visibilities(caller)]
     allowed = or_(videos.c.owner_id == caller.user_id, videos.c.visibility.in_(shared))

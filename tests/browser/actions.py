@@ -84,6 +84,11 @@ def player(page: Page) -> Locator:
     return page.locator("#player")
 
 
+def open_more(page: Page) -> None:
+    """Open the menu "More" below the player."""
+    page.locator(".watch-more > summary").click()
+
+
 def play(page: Page) -> None:
     """Press the large button, and wait until the picture moves."""
     page.locator("[data-player-start]").click()

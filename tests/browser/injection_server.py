@@ -57,6 +57,8 @@ class InjectionServer:
             *(InjectionPage(who, f"/search?q={quote(payload('title'))}", ("title",)) for who in ("owner", "nobody")),
             InjectionPage("owner", "/library", ("title", "broken")),
             InjectionPage("owner", f"/library?q={asked}"),
+            InjectionPage("owner", "/watch-later", ("title", "display")),
+            InjectionPage("owner", f"{watch}/playlists", ("title",)),
             InjectionPage("owner", f"/library?binned={binned}", ("title",)),
             InjectionPage("owner", "/library/bin", ("binned",)),
             InjectionPage("owner", f"/library/bin/{binned}/delete", ("binned",)),
@@ -137,6 +139,7 @@ def _videos(stage: InjectionServer, folder: Path) -> None:
     track = f"1\n00:00:00,000 --> 00:00:02,000\n{payload('caption')}\n".encode()
     asked = {"language": "en", "label": payload("label")}
     owner.api.post(f"/api/v1/videos/{video}/captions", params=asked, content=track).raise_for_status()
+    owner.api.put(f"/api/v1/me/watch-later/{video}").raise_for_status()
     broken = owner.send(b"no film" * 50, filename=payload("broken") + ".mkv", title=payload("broken"))
     binned = owner.send(b"nor this" * 50, filename="gone.mkv", title=payload("binned"))
     for unplayable in (broken, binned):

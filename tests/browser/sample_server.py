@@ -45,6 +45,8 @@ class SampleServer:
             "search for nothing": "/search?q=nothing+like+it",
             "tags": "/tags",
             "watch history": "/history",
+            "watch later": "/watch-later",
+            "favourites": "/favourites",
             "tag": "/tags/sea",
             "user": f"/@{self.owner.name}",
             "library": "/library",
@@ -130,6 +132,7 @@ def open_sample_server(folder: Path) -> Iterator[SampleServer]:
         ready = actions.upload_and_wait(owner, wide, title="By the sea", visibility="public")
         owner.change(ready, description=DESCRIPTION, tags=["summer", "sea", "a tag of several words"])
         owner.api.put(f"/api/v1/videos/{ready}/position", json={"position_ms": 1000, "played_ms": 1000})
+        owner.api.put(f"/api/v1/me/watch-later/{ready}").raise_for_status()
         wait_until(lambda: owner.look(ready)["urls"]["storyboard"], "stills", within_s=actions.SETTLED_WITHIN_MS / 1000)
         captions = owner.api.post(f"/api/v1/videos/{ready}/captions", params={"language": "en"}, content=CAPTIONS)
         captions.raise_for_status()

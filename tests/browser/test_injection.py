@@ -39,6 +39,7 @@ def test_texts_of_a_video_are_texts_on_every_page(page: Page, guest: Page, ada: 
     expect(page.get_by_role("heading", level=1)).to_have_text(PAYLOAD)
     expect(page.get_by_role("list", name="Tags").get_by_role("link")).to_have_text([BARE, TEMPLATE])
     assert page.locator("a[href^='javascript']").count() == 0
+    actions.open_more(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     expect(page.get_by_role("dialog")).to_contain_text(PAYLOAD)
     assert_calm(page)

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, Response, expect
 
+from tests.browser import actions
 from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
 from tests.browser.page_checks import faults_in_all_themes, faults_of, is_too_wide, missing_values_in, wait_page_ready
@@ -108,6 +109,8 @@ def test_what_opens_is_accessible_too(gallery: SampleServer, open_context: OpenC
     page.get_by_label("Who can watch: Public").click()
     faults["visibility menu"] = faults_of(page)
     page.keyboard.press("Escape")
+    actions.open_more(page)
+    faults["more menu"] = faults_of(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     faults["delete dialog"] = faults_of(page)
@@ -138,7 +141,8 @@ def test_open_menus_fit_a_phone(gallery: SampleServer, open_context: OpenContext
     page = open_context(gallery.server.url, gallery.owner, viewport=phone).new_page()
     page.goto(f"/watch/{gallery.ready}")
     wait_page_ready(page)
-    for opener in (page.get_by_label("Who can watch: Public"), page.get_by_label("Account")):
+    more = page.locator(".watch-more > summary")
+    for opener in (page.get_by_label("Who can watch: Public"), more, page.get_by_label("Account")):
         opener.click()
         expect(opener.locator("xpath=../div")).to_be_in_viewport(ratio=1)
         assert not is_too_wide(page)

@@ -91,6 +91,7 @@ def test_what_is_edited_is_seen_by_the_other_tab_at_once(page: Page, ada: Person
     expect(card.get_by_role("heading")).to_have_text("plain")
 
     page.goto(f"/watch/{video}")
+    actions.open_more(page)
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Title").fill("A day at the lake")
     page.get_by_label("Description").fill("We arrive at 0:01.\nMore at http://example.org/lake")
@@ -154,10 +155,12 @@ def test_deleted_is_gone_here_and_in_the_other_tab(
     expect(actions.card(library, video)).to_be_visible()
 
     page.goto(f"/watch/{video}")
+    actions.open_more(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog", name="Delete this video?")
     dialog.get_by_role("link", name="Keep it").click()
     expect(dialog).to_have_count(0)
+    actions.open_more(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     dialog.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url("**/library?*")

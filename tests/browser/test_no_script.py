@@ -37,6 +37,7 @@ def test_an_owner_gets_by_without_script(
     actions.card(plain, video).get_by_role("link", name="Plain one").click()
     expect(plain.get_by_text("The player needs JavaScript.")).to_be_visible()
 
+    actions.open_more(plain)
     plain.get_by_role("link", name="Edit").click()
     plain.get_by_label("Title").fill("Plainer still")
     plain.get_by_role("button", name="Save", exact=True).click()
@@ -48,6 +49,7 @@ def test_an_owner_gets_by_without_script(
     guest.goto("/explore")
     expect(actions.card(guest, video)).to_contain_text("Plainer still")
 
+    actions.open_more(plain)
     plain.get_by_role("link", name="Delete", exact=True).click()
     plain.get_by_role("button", name="Delete", exact=True).click()
     expect(actions.card(plain, video)).to_have_count(0)

@@ -70,6 +70,23 @@ def test_a_video_is_added_from_its_card_to_a_new_playlist_and_removed_again(page
     expect(rows(page)).to_have_text(["Serial S01E01"])
 
 
+def test_a_card_is_marked_to_be_watched_later_and_as_watched(page: Page, episodes: list[str]) -> None:
+    page.goto("/explore")
+    card = actions.card(page, episodes[2])
+    opener = card.get_by_label("Actions for Serial S01E03")
+    opener.click()
+    card.get_by_role("button", name="Watch later").click()
+    expect(page.locator(".toast")).to_have_text("Added to Watch later")
+    opener.click()
+    card.get_by_role("button", name="Mark as watched").click()
+    expect(card.locator("progress.watched")).to_have_attribute("value", "100")
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Watch later").click()
+    expect(actions.card(page, episodes[2])).to_be_visible()
+    assert faults_of(page) == []
+    page.get_by_role("button", name="Remove Serial S01E03 from the list").click()
+    expect(page.get_by_role("heading", name="Nothing to watch later")).to_be_visible()
+
+
 def test_videos_are_ordered_by_keyboard_and_the_order_stays(page: Page, ada: Person, episodes: list[str]) -> None:
     playlist = create(ada, "By keyboard", *episodes)
     page.goto(f"/playlists/{playlist}")

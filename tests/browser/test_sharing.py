@@ -62,6 +62,7 @@ def test_playing_elsewhere_shows_an_address_and_a_code(page: Page, ada: Person, 
         ada, clip("elsewhere.mp4", duration_s=2, width=320, height=180), title="On the large screen"
     )
     page.goto(f"/watch/{video}")
+    actions.open_more(page)
     page.get_by_role("link", name="Play elsewhere").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("#elsewhere-address")).to_have_value(re.compile(rf"/t/[^/]+/media/{video}/master\.m3u8$"))

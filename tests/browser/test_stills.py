@@ -104,6 +104,7 @@ def test_the_picture_on_screen_becomes_the_poster(page: Page, ada: Person, video
     before = ada.look(video)["urls"]["poster"]
     page.goto(f"/watch/{video}#t=2")
     expect(actions.player(page)).to_have_attribute("data-phase", "ready", timeout=actions.SETTLED_WITHIN_MS)
+    actions.open_more(page)
     page.get_by_role("button", name="Use as poster").click()
     expect(page.locator(".toast")).to_have_text("This frame becomes the poster")
     wait_until(lambda: ada.look(video)["urls"]["poster"] != before, "another poster")

@@ -54,6 +54,7 @@ def test_deleting_for_good_is_asked_on_its_own_with_the_title(
     guard.allow("status of 404")
     video = actions.upload_and_wait(ada, clip("final.mp4", duration_s=2, width=320, height=180), title="Only once")
     page.goto(f"/watch/{video}")
+    actions.open_more(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("link", name="Delete permanently").click()
     question = page.get_by_role("dialog", name="Delete “Only once” permanently?")
@@ -61,6 +62,7 @@ def test_deleting_for_good_is_asked_on_its_own_with_the_title(
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert ada.look(video)["state"] == "ready"
 
+    actions.open_more(page)
     page.get_by_role("link", name="Delete", exact=True).click()
     page.get_by_role("dialog").get_by_role("link", name="Delete permanently").click()
     question.get_by_role("button", name="Delete permanently").click()

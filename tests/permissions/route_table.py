@@ -112,6 +112,8 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     # pages of an account
     "/library": {"GET": RouteRule(account_required)},
     "/history": {"GET": RouteRule(account_required)},
+    "/watch-later": {"GET": RouteRule(account_required)},
+    "/favourites": {"GET": RouteRule(account_required)},
     "/history/clear": {"POST": RouteRule(account_required, {}, consumes=True)},
     "/history/pause": {"POST": RouteRule(account_required, {}, consumes=True)},
     "/history/{video:str}/remove": {"POST": RouteRule(own_watching, {}, consumes=True)},
@@ -188,6 +190,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     WATCH + "/playlists": {
         "GET": RouteRule(own_watching),
         "POST": RouteRule(own_watching, {"data": NEW_PLAYLIST}, consumes=True),
+    },
+    WATCH + "/marks": {
+        "GET": RouteRule(own_watching),
+        "POST": RouteRule(own_watching, {"data": {"later": "yes", "watched": "yes"}}, consumes=True),
     },
     # pages of playlists, one for each visibility of videos
     "/playlists": {
@@ -343,6 +349,22 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "DELETE": RouteRule(account_required, {}, consumes=True),
     },
     "/api/v1/me/history/{video:str}": {"DELETE": RouteRule(own_watching, {}, consumes=True)},
+    VIDEO + "/marks": {"GET": RouteRule(own_watching)},
+    "/api/v1/me/watched/{video:str}": {
+        "PUT": RouteRule(own_watching, {}, consumes=True),
+        "DELETE": RouteRule(own_watching, {}, consumes=True),
+    },
+    **{
+        f"/api/v1/me/{marks}{one}": rules
+        for marks in ("watch-later", "favourites")
+        for one, rules in {
+            "": {"GET": RouteRule(account_required)},
+            "/{video:str}": {
+                "PUT": RouteRule(own_watching, {}, consumes=True),
+                "DELETE": RouteRule(own_watching, {}, consumes=True),
+            },
+        }.items()
+    },
     "/api/v1/me/usage": {"GET": RouteRule(account_required)},
     "/api/v1/usage": {"GET": RouteRule(admin_or_403)},
     "/api/v1/upload-config": {"GET": RouteRule(everyone)},

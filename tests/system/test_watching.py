@@ -174,3 +174,64 @@ def test_wrong_reports_are_refused(cinema: Cinema) -> None:
         assert tom.api.put(f"/api/v1/videos/{cinema.public}/position", json=body).status_code == 400, body
     assert report(tom, cinema.public, 10**9) == 204
     assert position(tom, cinema.public)["watched"]
+
+
+def listed(person: Person, path: str, **params: str | int) -> list[str]:
+    items = person.api.get(f"/api/v1/me/{path}", params=params).raise_for_status().json()["items"]
+    return [video["id"] for video in items]
+
+
+def test_marks_are_private_and_listed_last_first(cinema: Cinema) -> None:
+    rio, sue = cinema.somebody("rio"), cinema.somebody("sue")
+    for path in ("watch-later", "favourites"):
+        for video in (cinema.public, cinema.members, cinema.public):
+            assert rio.api.put(f"/api/v1/me/{path}/{video}").status_code == 204
+        assert listed(rio, path) == [cinema.members, cinema.public], "a second time changes nothing"
+        first = rio.api.get(f"/api/v1/me/{path}", params={"limit": 1}).json()
+        assert listed(rio, path, limit=1, cursor=first["next"]) == [cinema.public]
+        assert rio.api.get(f"/api/v1/me/{path}", params={"cursor": "x"}).status_code == 400
+        assert listed(sue, path) == []
+        assert rio.api.delete(f"/api/v1/me/{path}/{cinema.members}").status_code == 204
+        assert listed(rio, path) == [cinema.public]
+    marks = rio.api.get(f"/api/v1/videos/{cinema.public}/marks").json()
+    assert marks == {"watch_later": True, "favourite": True, "watched": False}
+    cinema.server.restart()
+    assert listed(rio, "watch-later") == [cinema.public]
+
+
+def test_what_may_no_longer_be_watched_is_in_no_list(cinema: Cinema) -> None:
+    kay = cinema.somebody("kay")
+    kay.api.put(f"/api/v1/me/favourites/{cinema.members}").raise_for_status()
+    cinema.owner.change(cinema.members, visibility="private")
+    assert listed(kay, "favourites") == []
+    assert kay.api.put(f"/api/v1/me/watch-later/{cinema.members}").status_code == 404
+    cinema.owner.change(cinema.members, visibility="members")
+    assert listed(kay, "favourites") == [cinema.members]
+
+
+def test_a_video_is_marked_as_watched_and_not_watched_by_hand(cinema: Cinema) -> None:
+    ben = cinema.somebody("ben")
+    report(ben, cinema.public, 7_000)
+    assert ben.api.put(f"/api/v1/me/watched/{cinema.public}").status_code == 204
+    assert position(ben, cinema.public) == {"position_ms": 0, "watched": True}
+    assert history(ben) == [cinema.public]
+    assert ben.api.delete(f"/api/v1/me/watched/{cinema.public}").status_code == 204
+    assert position(ben, cinema.public) == {"position_ms": 0, "watched": False}
+    assert history(ben) == []
+
+
+def test_marks_are_set_by_forms_too(cinema: Cinema) -> None:
+    lou = cinema.somebody("lou")
+    page = lou.browser.get(f"/watch/{cinema.public}").text
+    assert "Mark as watched" in page
+    form = {"csrf_token": csrf_of(page), "later": "yes", "watched": "yes", "next": "/watch-later"}
+    answer = lou.browser.post(f"/watch/{cinema.public}/marks", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/watch-later")
+    assert f'href="/watch/{cinema.public}"' in lou.browser.get("/watch-later").text
+    assert position(lou, cinema.public)["watched"]
+    assert "Remove from Watch later" in lou.browser.get(f"/watch/{cinema.public}/playlists").text
+    undo, fragment = {**form, "later": "no"}, {"HX-Request": "true"}
+    part = lou.browser.post(f"/watch/{cinema.public}/marks", data=undo, headers=fragment)
+    assert "Removed from Watch later" in part.headers["HX-Trigger"]
+    assert "Nothing to watch later" in lou.browser.get("/watch-later").text
+    assert "Watch later" not in cinema.visitor.browser.get(f"/watch/{cinema.public}").text

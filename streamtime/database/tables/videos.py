@@ -194,6 +194,17 @@ watches = Table(
     Index("ix_watches_user_id_updated_at_ms", "user_id", "updated_at_ms"),
 )
 
+video_marks = Table(
+    "video_marks",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True, index=True),
+    at("added"),
+    one_of("kind", ("later", "favourite")),
+    Index("ix_video_marks_user_id_kind_added_at_ms", "user_id", "kind", "added_at_ms", "video_id"),
+)
+
 search_pending = Table(
     "search_pending",
     metadata,

@@ -144,6 +144,36 @@ async def patch_history(
     await videos.watching.pause(account_id(caller), paused=data.recording is Recording.PAUSED)
 
 
+@put(
+    "/api/v1/me/watched/{video:str}",
+    status_code=204,
+    responses=problems(401, 404),
+    tags=["history"],
+    summary="Mark a video as watched",
+)
+async def mark_watched(
+    video: FromPath[str], caller: NamedDependency[Caller], videos: NamedDependency[VideoServices]
+) -> None:
+    """As if the caller had watched it to its end now, also while their history is paused."""
+    user_id = account_id(caller)
+    await videos.watching.mark_watched(user_id, await videos.repository.require(caller, video, Access.VIEW))
+
+
+@delete(
+    "/api/v1/me/watched/{video:str}",
+    responses=problems(401, 404),
+    tags=["history"],
+    summary="Mark a video as not watched",
+)
+async def mark_unwatched(
+    video: FromPath[str], caller: NamedDependency[Caller], videos: NamedDependency[VideoServices]
+) -> None:
+    """Forget that the caller has watched it, and where they stopped."""
+    user_id = account_id(caller)
+    found = await videos.repository.require(caller, video, Access.VIEW)
+    await videos.watching.forget(user_id, found.id)
+
+
 @delete("/api/v1/me/history", responses=problems(401), tags=["history"], summary="Clear your history")
 async def delete_history(caller: NamedDependency[Caller], videos: NamedDependency[VideoServices]) -> None:
     """Forget all videos that the caller has watched, with their positions."""

@@ -13,6 +13,7 @@ from streamtime.http.pages.watch import visibility_from
 from streamtime.http.requests import Form, PageRequest, account_id, read_form, wants_fragment
 from streamtime.http.services import PlaylistServices, VideoServices
 from streamtime.http.templates import Templates
+from streamtime.http.views.marks import marks_view
 from streamtime.videos.listing import MAX_LIMIT
 from streamtime.videos.playlists import PlaylistEdit
 from streamtime.videos.video import Video
@@ -32,7 +33,7 @@ async def choice_page(
     """Show the caller's playlists, the last changed first, and which contain the video."""
     account_id(caller)
     found = await videos.repository.require(caller, video, Access.VIEW)
-    return await _choices(request, "pages/playlist-choice.html", found, caller, playlists, templates, NEW)
+    return await _choices(request, "pages/playlist-choice.html", found, caller, videos, playlists, templates, NEW)
 
 
 @post("/watch/{video:str}/playlists", include_in_schema=False)
@@ -56,7 +57,7 @@ async def choose(
     if whole and form is NEW:
         return Redirect(f"/watch/{video}/playlists", status_code=303)
     template = "pages/playlist-choice.html" if whole else "fragments/playlist-choices.html"
-    answer = await _choices(request, template, found, caller, playlists, templates, form)
+    answer = await _choices(request, template, found, caller, videos, playlists, templates, form)
     answer.status_code = 400 if whole else 200  # htmx shows no answer with an error
     return answer
 
@@ -81,6 +82,7 @@ async def _choices(
     template: str,
     video: Video,
     caller: Caller,
+    videos: VideoServices,
     playlists: PlaylistServices,
     templates: Templates,
     form: Form,
@@ -96,5 +98,6 @@ async def _choices(
         video_id=video.public_id,
         video_title=video.title,
         choices=choices,
+        marks=await marks_view(video, caller, videos),
         form=form,
     )

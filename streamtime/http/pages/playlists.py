@@ -8,7 +8,7 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Access, Caller, Visibility
 from streamtime.clock import Clock
 from streamtime.errors import Invalid
-from streamtime.http.pages.library import current_video_card, next_href
+from streamtime.http.pages.library import current_video_card, next_href, watches_of
 from streamtime.http.pages.watch import visibility_from
 from streamtime.http.requests import (
     Cursor,
@@ -102,6 +102,7 @@ async def playlist_page(
     found = await playlists.repository.require(caller, playlist, Access.VIEW)
     page = await playlists.items.page(caller, found, limit=ROWS, cursor=cursor)
     summary = await playlists.repository.summary(caller, found)
+    watches = await watches_of(caller, page.items, videos)
     answer = templates.page(
         request,
         "fragments/playlist-rows.html" if wants_fragment(request) else "pages/playlist.html",
@@ -109,7 +110,7 @@ async def playlist_page(
         nav="playlists",
         playlist=playlist_view(summary, caller, clock.now_ms()),
         rows=[
-            (number, current_video_card(video, caller, videos, clock), queue_href(video, found))
+            (number, current_video_card(video, caller, videos, clock, watches.get(video.id)), queue_href(video, found))
             for number, video in enumerate(page.items, page.start + 1)
         ],
         next_href=next_href(request, page),

@@ -24,6 +24,16 @@ document.addEventListener("htmx:responseError", (event) => {
   toast(problemDetail(xhr.responseText) ?? `${xhr.status} ${xhr.statusText}`);
 });
 
+// What an answer says about a change (its header HX-Trigger), and whether a video was marked as watched.
+document.addEventListener("toast", (event) => toast(event.detail.value));
+document.addEventListener("watched", (event) => {
+  const still = event.target.closest(".card")?.querySelector(".still");
+  still?.querySelectorAll(".watched, .badge-start").forEach((mark) => mark.remove());
+  if (still && event.detail.value === "yes") {
+    still.append(Object.assign(document.createElement("progress"), { className: "watched", max: 100, value: 100, ariaLabel: words("watched") }));
+  }
+});
+
 /** @param {string} body @returns {string | undefined} the detail of a problem document, if it is one */
 function problemDetail(body) {
   try {

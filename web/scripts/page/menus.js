@@ -3,7 +3,10 @@
 /** @param {Element} [except] the menu that stays open */
 function closeAll(except) {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
-    if (menu !== except) menu.open = false;
+    if (menu === except) continue;
+    // A dialog that an item opens gives the focus back to the menu's button.
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    menu.open = false;
   }
 }
 

@@ -82,5 +82,5 @@ export function connectKeyboard(player) {
     event.preventDefault();
     act();
   });
-  document.querySelector("[data-help-keys]")?.addEventListener("click", keys["?"]);
+  document.querySelector("[data-help-keys]")?.addEventListener("click", () => requestAnimationFrame(keys["?"]));
 }
