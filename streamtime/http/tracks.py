@@ -40,7 +40,7 @@ class Tracks:
 async def tracks_of(shown: list[Video], videos: VideoServices) -> Tracks:
     """Read the chapters and captions of several videos."""
     ids = [video.id for video in shown]
-    return Tracks(await videos.chapters.list_for_videos(ids), await videos.captions.list_for_videos(ids))
+    return Tracks(await videos.chapters.of_videos(shown), await videos.captions.list_for_videos(ids))
 
 
 def chapter_bodies(video: Video, tracks: Tracks) -> list[ChapterBody]:

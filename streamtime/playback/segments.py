@@ -109,7 +109,7 @@ class PlaybackCache:
             poster_object_id=video.poster_object_id,
             poster_version=video.poster_version,
             duration_ms=video.duration_ms,
-            chapters=(await self._chapters.list_for_videos([video.id])).get(video.id, []),
+            chapters=(await self._chapters.of_videos([video])).get(video.id, []),
             captions={
                 track.name: track for track in (await self._captions.list_for_videos([video.id])).get(video.id, [])
             },

@@ -22,7 +22,11 @@ from streamtime.workers.probe_result import ProbeResult
 MAX_CHAPTERS = 500
 MAX_TITLE = 200
 
+DESCRIBED_LEAST = 3
+"""Lines with a time that make chapters of a description, as on YouTube."""
+
 _LINE = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?(?:\s*[-\u2013\u2014:|]\s+|\s+)(\S.*)", re.ASCII)
+_BULLET = re.compile(r"^(?:[-*\u2022\u2013]\s*)?[(\[]?((?:\d{1,3}:)?\d{1,3}:\d{2})[)\]]?(?=\s)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MAX_SHOWN = 40
 
@@ -62,6 +66,18 @@ class Chapters:
             )
             for video_id, *chapter in rows:
                 found.setdefault(video_id, []).append(Chapter(*chapter))
+        return found
+
+    async def of_videos(self, videos: Collection[Video]) -> dict[int, list[Chapter]]:
+        """Return the chapters by video row id; of videos without any, those that their description lists.
+
+        An owner who has set no chapters by hand gets none.
+        """
+        found = await self.list_for_videos([video.id for video in videos])
+        for video in videos:
+            if video.id not in found and not video.chapters_chosen:
+                described = described_chapters(video.description, video.duration_ms or 0)
+                found |= {video.id: described} if described else {}
         return found
 
     async def choose(self, video: Video, starts: Sequence[ChapterStart]) -> None:
@@ -168,6 +184,24 @@ def checked_chapters(starts: Sequence[ChapterStart], duration_ms: int) -> list[C
     return chapters
 
 
+def described_chapters(description: str, duration_ms: int) -> list[Chapter]:
+    """Return the chapters that a description lists: lines that begin with a time and a title.
+
+    There must be at least `DESCRIBED_LEAST`, in order, the first at 0:00 and all within the video: fewer times are
+    remarks. Bullets and brackets around the time do not matter.
+    """
+    lines = (" ".join(_CONTROL.sub(" ", line).split()) for line in description.splitlines())
+    matches = [match for line in lines if (match := _LINE.fullmatch(_BULLET.sub(r"\1 ", line))) is not None]
+    starts = [_start(match) for match in matches[: MAX_CHAPTERS + 1]]
+    times = [start.start_ms for start in starts]
+    if len(starts) < DESCRIBED_LEAST or times[0] != 0 or times != sorted(set(times)):
+        return []
+    try:
+        return checked_chapters([ChapterStart(each.start_ms, each.title[:MAX_TITLE]) for each in starts], duration_ms)
+    except Invalid:
+        return []
+
+
 def parse_chapters(text: str) -> list[ChapterStart]:
     """Parse chapters as lines of text, such as `0:00 Intro` or `1:02:03.5 The end`. Blank lines are ignored.
 
@@ -193,6 +227,10 @@ def _parse_line(line: str) -> ChapterStart:
     if match is None:
         shown = line if len(line) <= _MAX_SHOWN else line[:_MAX_SHOWN] + "…"
         raise _invalid(f"Begin each line with a time, such as 1:05, and a title. This line does not: {shown}")
+    return _start(match)
+
+
+def _start(match: re.Match[str]) -> ChapterStart:
     hours, minutes, seconds, fraction, title = match.groups()
     whole_s = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
     return ChapterStart(whole_s * 1000 + int((fraction or "0").ljust(3, "0")), title)

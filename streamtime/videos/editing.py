@@ -93,6 +93,8 @@ class Editor:
             row = await require_not_deleted(tx, video.id)
             if values:
                 await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
+            if values.get("description", row["description"]) != row["description"]:
+                await tx.bump_epoch()  # players get the chapters that it lists
             if tags is not None:
                 await _replace_tags(tx, video.id, tags)
             if edit.visibility is not None:

@@ -222,7 +222,7 @@ def test_a_video_is_marked_as_watched_and_not_watched_by_hand(cinema: Cinema) ->
 
 def test_marks_are_set_by_forms_too(cinema: Cinema) -> None:
     lou = cinema.somebody("lou")
-    page = lou.browser.get(f"/watch/{cinema.public}").text
+    page = lou.browser.get(f"/watch/{cinema.public}/playlists").text
     assert "Mark as watched" in page
     form = {"csrf_token": csrf_of(page), "later": "yes", "watched": "yes", "next": "/watch-later"}
     answer = lou.browser.post(f"/watch/{cinema.public}/marks", data=form)

@@ -142,6 +142,7 @@ async def _show(
             player=True,
             video=view,
             others=others,
+            number=number,
             label=link.label,
         )
     )

@@ -29,7 +29,6 @@ from streamtime.http.tracks import tracks_of
 from streamtime.http.video_urls import master_url, watch_href
 from streamtime.http.views.history import history_of
 from streamtime.http.views.links import link_preview, oembed_url
-from streamtime.http.views.marks import marks_view
 from streamtime.http.views.space import duplicate_of
 from streamtime.http.views.videos import WatchView, watch_page_view
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS
@@ -65,7 +64,6 @@ async def watch(
         oembed_url=oembed_url(found, request, settings),
         preview=link_preview(found, request, settings),
         queue=queue,
-        marks=await marks_view(found, caller, videos),
     )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")

@@ -7,6 +7,7 @@ from streamtime.videos.chapters import (
     Chapter,
     ChapterStart,
     checked_chapters,
+    described_chapters,
     format_chapters,
     parse_chapters,
 )
@@ -53,3 +54,28 @@ def test_a_line_without_time_or_title_is_refused(line: str) -> None:
 def test_chapters_that_cannot_be_are_refused(starts: list[ChapterStart], words: str) -> None:
     with pytest.raises(Invalid, match=words):
         checked_chapters(starts, 9000)
+
+
+def test_a_list_of_times_in_a_description_is_chapters() -> None:
+    text = "A day out.\n\n0:00 Arriving\n- (1:05) The quay\n• 01:02:03 – Leaving\nThanks!"
+    assert described_chapters(text, 4_000_000) == [
+        Chapter(0, 65_000, "Arriving"),
+        Chapter(65_000, 3_723_000, "The quay"),
+        Chapter(3_723_000, 4_000_000, "Leaving"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0:00 Start\n0:10 The rest",
+        "0:05 Later\n0:10 On\n0:20 Off",
+        "0:00 Start\n0:20 On\n0:10 Off",
+        "0:00 Start\n0:10 On\n9:00 After the end",
+        "It begins at 0:00, goes on at 0:10 and ends at 0:20.",
+        "0:00\n0:10\n0:20",
+    ],
+)
+def test_other_times_in_a_description_are_none(text: str) -> None:
+    assert described_chapters(text, 60_000) == []

@@ -1,11 +1,20 @@
 /** Menus are <details>: closes them on an outside click, Escape or lost focus, and opens them upwards where there is no space below. */
 
+/** A dialog that an item opens gives the focus back to the menu's button. @param {Element} menu that closes */
+function giveFocusBack(menu) {
+  const focused = document.activeElement;
+  if (!menu.contains(focused)) return;
+  const give = () => menu.querySelector("summary").focus();
+  // htmx sends the button that has the focus when the form is submitted.
+  if (focused.type === "submit") setTimeout(give);
+  else give();
+}
+
 /** @param {Element} [except] the menu that stays open */
 function closeAll(except) {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
     if (menu === except) continue;
-    // A dialog that an item opens gives the focus back to the menu's button.
-    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
+    giveFocusBack(menu);
     menu.open = false;
   }
 }
