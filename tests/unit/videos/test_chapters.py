@@ -57,7 +57,7 @@ def test_chapters_that_cannot_be_are_refused(starts: list[ChapterStart], words: 
 
 
 def test_a_list_of_times_in_a_description_is_chapters() -> None:
-    text = "A day out.\n\n0:00 Arriving\n- (1:05) The quay\n• 01:02:03 – Leaving\nThanks!"
+    text = "A day out.\n\n0:00 Arriving\n- (1:05) The quay\n• 01:02:03 \u2013 Leaving\nThanks!"
     assert described_chapters(text, 4_000_000) == [
         Chapter(0, 65_000, "Arriving"),
         Chapter(65_000, 3_723_000, "The quay"),

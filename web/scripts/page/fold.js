@@ -3,7 +3,6 @@ export function connectFold() {
   for (const section of document.querySelectorAll("[data-fold]")) {
     const text = section.querySelector(".description-text");
     const button = section.querySelector("[data-fold-button]");
-    section.dataset.folded = "";
     const isWhole = !text || text.scrollHeight <= text.clientHeight + 1;
     if (isWhole && !section.querySelector(".description-more")) {
       delete section.dataset.folded;
