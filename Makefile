@@ -30,7 +30,7 @@ test-times: ARGS += --times
 test-times: test ## the same with a table of where time goes, by file and by phase
 
 quick: check ## check, contract tests, and unit tests but those of media: under a minute
-	$(BIN)/pytest -q -n $(TEST_PROCESSES) --dist loadfile tests/unit tests/contracts --ignore tests/unit/media $(ARGS)
+	$(BIN)/pytest -q -n auto --dist loadfile tests/unit tests/contracts --ignore tests/unit/media $(ARGS)
 
 coverage: ARGS += --cov --cov-report term
 coverage: test ## test with line coverage; takes half as long again
