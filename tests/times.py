@@ -1,7 +1,8 @@
 """Where the time of a run goes: with `--times`, a table by file and by phase is printed at the end.
 
 Processor time is that of the process that runs the tests and of all that it has started and that it can still see:
-the fork server, servers, their workers, browsers, stores. What a killed server leaves behind is not counted.
+the fork server, servers, their workers, browsers, stores. What a process used since the last report before it was
+killed is not counted.
 """
 
 import os
@@ -42,7 +43,7 @@ class _Meter:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         cpu_s, started = cpu_seconds(os.getpid()), Counter(process.STARTED)
-        times = {f"{call.when} wall": call.duration, f"{call.when} cpu": cpu_s - self._cpu_s}
+        times = {f"{call.when} wall": call.duration, f"{call.when} cpu": max(cpu_s - self._cpu_s, 0.0)}
         report.__dict__["times"] = {**times, **(started - self._started), "began": call.start, "ended": call.stop}
         self._cpu_s, self._started = cpu_s, started
         return report
