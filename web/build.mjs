@@ -25,6 +25,7 @@ const entryPoints = {
   guest: "scripts/guest.js",
   drop: "scripts/drop.js",
   upload: "scripts/upload.js",
+  "service-worker": "scripts/service-worker.js",
 };
 const styles = { app: "styles/app.css" };
 
@@ -33,6 +34,9 @@ const plainFiles = [
   ["icons.svg", path.join(here, "images/icons.svg")],
   ["icon.svg", path.join(here, "images/icon.svg")],
   ["touch-icon.png", path.join(here, "images/touch-icon.png")],
+  ["app-icon-192.png", path.join(here, "images/app-icon-192.png")],
+  ["app-icon-512.png", path.join(here, "images/app-icon-512.png")],
+  ["app-icon-maskable.png", path.join(here, "images/app-icon-maskable.png")],
 ];
 
 const common = {

@@ -68,6 +68,7 @@ class SampleServer:
             "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
             "history failed": f"/watch/{self.failed}/history",
             "status": "/admin",
+            "offline": "/offline",
             "jobs": "/admin/jobs",
             "storage": "/admin/storage",
             "delete": f"/watch/{self.ready}/delete",

@@ -91,6 +91,9 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/{at_owner:str}": {"GET": RouteRule(everyone)},
     "/feed.xml": {"GET": RouteRule(everyone)},
     "/{at_owner:str}/feed.xml": {"GET": RouteRule(everyone)},
+    "/manifest.webmanifest": {"GET": RouteRule(everyone)},
+    "/service-worker.js": {"GET": RouteRule(everyone)},
+    "/offline": {"GET": RouteRule(everyone)},
     "/sitemap.xml": {"GET": RouteRule(everyone)},
     "/robots.txt": {"GET": RouteRule(everyone)},
     "/login": {

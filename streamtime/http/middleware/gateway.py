@@ -46,6 +46,7 @@ _STRICT = {
     "media-src": "'self' blob:",  # blob: a file that the upload page previews
     "connect-src": "'self'",
     "font-src": "'self'",
+    "manifest-src": "'self'",
     "form-action": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",

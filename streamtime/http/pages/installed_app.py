@@ -1,0 +1,62 @@
+"""What lets browsers install Streamtime as an app: manifest, service worker, and the page for when it is offline.
+
+See https://www.w3.org/TR/appmanifest/. Browsers offer to install it over https only.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.response import Response
+
+from streamtime.http.assets import WebFiles
+from streamtime.http.requests import PageRequest
+from streamtime.http.templates import Templates
+
+_ONE_HOUR = {"Cache-Control": "public, max-age=3600"}
+_COLOUR = "#14171b"
+"""The background of the dark theme, as in `layouts/base.html`."""
+
+
+@get("/manifest.webmanifest", include_in_schema=False)
+async def manifest(files: NamedDependency[WebFiles]) -> Response[bytes]:
+    """Describe the app: names, icons, colours and the pages that its menu offers."""
+    icons = (
+        ("app-icon-192.png", "192x192", "any"),
+        ("app-icon-512.png", "512x512", "any"),
+        ("app-icon-maskable.png", "512x512", "maskable"),
+    )
+    body: dict[str, Any] = {
+        "id": "/",
+        "name": "Streamtime",
+        "short_name": "Streamtime",
+        "description": "Your own videos on every screen.",
+        "start_url": "/explore",
+        "scope": "/",
+        "display": "standalone",
+        "background_color": _COLOUR,
+        "theme_color": _COLOUR,
+        "icons": [
+            {"src": files.url(name), "sizes": sizes, "type": "image/png", "purpose": purpose}
+            for name, sizes, purpose in icons
+        ],
+        "shortcuts": [
+            {"name": name, "url": url}
+            for name, url in (("Upload", "/upload"), ("Library", "/library"), ("Playlists", "/playlists"))
+        ],
+    }
+    return Response(msgspec.json.encode(body), media_type="application/manifest+json", headers=_ONE_HOUR)
+
+
+@get("/service-worker.js", include_in_schema=False)
+async def service_worker(files: NamedDependency[WebFiles]) -> Response[bytes]:
+    """Serve the service worker at the root: it may only control pages below its own URL. Browsers revalidate it."""
+    script = (files.dist / files.manifest["service-worker.js"]).read_bytes()
+    return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@get("/offline", include_in_schema=False)
+async def offline(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
+    """Show the page that the service worker stores, for when the server cannot be reached."""
+    return templates.page(request, "pages/offline.html", title="Offline")

@@ -1,0 +1,28 @@
+/**
+ * The service worker of the installed app, over https only. It shows a page of its own when the server cannot be
+ * reached, and stores nothing else: what someone may see can change at any time, so pages and media are never cached.
+ */
+const CACHE = "offline-1";
+const OFFLINE = "/offline";
+
+/** The offline page and the files that it links to. */
+async function store() {
+  const cache = await caches.open(CACHE);
+  const answer = await fetch(OFFLINE, { cache: "reload", credentials: "omit" });
+  if (!answer.ok) throw new Error(`the offline page: ${answer.status}`);
+  const files = [...(await answer.clone().text()).matchAll(/(?:href|src)="(\/assets\/[^"#]+)/g)].map((found) => found[1]);
+  await cache.put(OFFLINE, answer);
+  await cache.addAll(new Set(files));
+}
+
+self.addEventListener("install", (event) => event.waitUntil(store().then(() => self.skipWaiting())));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.mode === "navigate") {
+    event.respondWith(fetch(request).catch(() => caches.match(OFFLINE)));
+  } else if (request.url.includes("/assets/")) {
+    event.respondWith(fetch(request).catch(async () => (await caches.match(request)) ?? Response.error()));
+  }
+});
