@@ -1,48 +1,34 @@
 """Share links: anyone with the link may watch its videos, within the limits that its owner set.
 
-A link that is expired, revoked or used up looks like one that never existed. The states and query conditions here
-also apply to upload requests.
+A link shows some videos, or those of a playlist that belong to the playlist's owner. One that is expired, revoked or
+used up looks like one that never existed. The states here also apply to upload requests.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, or_, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from streamtime.auth.access import Caller, Role
+from streamtime.auth.access import Caller
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.rate_limits import RateLimit, RateLimiter, client_network
 from streamtime.clock import Clock
 from streamtime.database.tables.auth import users
-from streamtime.database.tables.sharing import share_link_videos, share_links
+from streamtime.database.tables.playlists import playlist_items, playlists
+from streamtime.database.tables.sharing import share_link_playlists, share_link_videos, share_links
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
+from streamtime.sharing.link_rules import link_is_active, may_share_in_playlist, may_share_video
 from streamtime.videos.editing import clean_line
+from streamtime.videos.playlists import Playlist
 from streamtime.videos.trash import DAY_MS
 from streamtime.videos.video import Video
-
-
-def account_is_active() -> ColumnElement[bool]:
-    """Return the condition for an account that may sign in; links of other accounts do not work."""
-    return users.c.disabled_at_ms.is_(None) & users.c.deleted_at_ms.is_(None) & users.c.awaiting_at_ms.is_(None)
-
-
-def link_is_active() -> ColumnElement[bool]:
-    """Return the condition for a link that is not revoked, joined with its owner. Expiry is not part of it."""
-    return share_links.c.revoked_at_ms.is_(None) & account_is_active()
-
-
-def link_may_show_video() -> ColumnElement[bool]:
-    """Return the condition for an existing video that the link's owner may share: their own; for an admin, any."""
-    own = or_(videos.c.owner_id == share_links.c.owner_id, users.c.role == Role.ADMIN.value)
-    return videos.c.deleted_at_ms.is_(None) & own
-
 
 MAX_LABEL = 100
 MAX_DAYS = 3650
@@ -81,13 +67,25 @@ MAX_VIEWS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """The properties of a share link to create. `password`, `max_views` and `expires_at_ms` are optional limits."""
+    """The properties of a share link to create: to some videos, or to a playlist.
+
+    `password`, `max_views` and `expires_at_ms` are optional limits.
+    """
 
     videos: list[Video]
     label: str = ""
     password: str | None = None
     max_views: int | None = None
     expires_at_ms: int | None = None
+    playlist: Playlist | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedPlaylist:
+    """The playlist that a share link shows."""
+
+    public_id: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +111,8 @@ class Link:
     revoked_at_ms: int | None
     last_viewed_at_ms: int | None
     videos: tuple[LinkedVideo, ...]
+    """Those of a playlist only if the link was found by a visitor."""
+    playlist: LinkedPlaylist | None
 
     @property
     def requires_form(self) -> bool:
@@ -143,15 +143,17 @@ class Links:
         self._clock = clock
 
     async def create(self, caller: Caller, new: NewLink, actor: Actor) -> Link:
-        """Create a share link to videos that the caller may manage.
+        """Create a share link to videos that the caller may manage, or to a playlist of their own.
 
         Raises:
-            Forbidden: the account is a viewer and has no videos.
+            Forbidden: the account is a viewer and has no videos, or the playlist belongs to someone else.
             Invalid: a limit, the label or the password is not valid.
             Conflict: a video is given twice.
         """
         if caller.user_id is None or not caller.may_upload:
             raise Forbidden("This account is for watching: it has nothing to share.", code="viewer")
+        if new.playlist is not None and new.playlist.owner_id != caller.user_id:
+            raise Forbidden("Only the owner of this playlist can do that.")
         now = self._clock.now_ms()
         _validate(new, now)
         values = {
@@ -168,16 +170,20 @@ class Links:
             link_id = (await tx.execute(insert(share_links).values(**values).returning(share_links.c.id))).scalar_one()
             rows = [{"link_id": link_id, "position": at, "video_id": video.id} for at, video in enumerate(new.videos)]
             await tx.execute_many(insert(share_link_videos), rows)
+            if new.playlist is not None:
+                linked = {"link_id": link_id, "playlist_id": new.playlist.id}
+                await tx.execute(insert(share_link_playlists).values(**linked))
+            subject = new.videos[0].public_id if new.playlist is None else new.playlist.public_id
             # The link's id is its secret address: it must not appear in the audit log.
-            await self._audit.record(
-                tx, actor, AuditEvent.LINK_CREATED, new.videos[0].public_id, label=str(values["label"])
-            )
+            await self._audit.record(tx, actor, AuditEvent.LINK_CREATED, subject, label=str(values["label"]))
 
         await self._database.write(body)
         return await self.get(caller, str(values["public_id"]))
 
-    async def list_for_owner(self, caller: Caller, *, video_id: int | None = None) -> list[Link]:
-        """Return the caller's links, newest first; with `video_id`, only those that show that video."""
+    async def list_for_owner(
+        self, caller: Caller, *, video_id: int | None = None, playlist_id: int | None = None
+    ) -> list[Link]:
+        """Return the caller's links, newest first; only those to a video or playlist if that is given."""
         query = select(share_links).where(share_links.c.owner_id == caller.user_id)
         if video_id is not None:
             query = query.where(
@@ -185,6 +191,9 @@ class Links:
                     select(share_link_videos.c.link_id).where(share_link_videos.c.video_id == video_id)
                 )
             )
+        if playlist_id is not None:
+            linked = select(share_link_playlists.c.link_id).where(share_link_playlists.c.playlist_id == playlist_id)
+            query = query.where(share_links.c.id.in_(linked))
         async with self._database.read() as connection:
             return await _read(connection, query.order_by(share_links.c.id.desc()).limit(MAX_LISTED))
 
@@ -214,7 +223,7 @@ class Links:
             done = await tx.execute(statement.values(revoked_at_ms=self._clock.now_ms()))
             if done.rowcount == 0:
                 raise NotFound
-            subject = found.videos[0].public_id if found.videos else ""
+            subject = found.videos[0].public_id if found.videos else found.playlist.public_id if found.playlist else ""
             await self._audit.record(tx, actor, AuditEvent.LINK_REVOKED, subject, label=found.label)
             await tx.bump_epoch()
 
@@ -269,8 +278,8 @@ class Links:
 
 
 def _validate(new: NewLink, now_ms: int) -> None:
-    if not 1 <= len(new.videos) <= MAX_VIDEOS:
-        raise Invalid(f"A link shows 1 to {MAX_VIDEOS} videos.", field="videos")
+    if (new.playlist is None) != bool(new.videos) or len(new.videos) > MAX_VIDEOS:
+        raise Invalid(f"A link shows 1 to {MAX_VIDEOS} videos, or a playlist.", field="videos")
     if len({video.id for video in new.videos}) != len(new.videos):
         raise Conflict("The same video is named twice.")
     if new.max_views is not None and not 1 <= new.max_views <= MAX_VIEWS:
@@ -291,14 +300,37 @@ async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, 
     )
     if shown_only:
         shown_videos = shown_videos.join(share_links, share_links.c.id == share_link_videos.c.link_id)
-        shown_videos = shown_videos.join(users, users.c.id == share_links.c.owner_id).where(link_may_show_video())
+        shown_videos = shown_videos.join(users, users.c.id == share_links.c.owner_id).where(may_share_video())
     by_link: dict[int, list[LinkedVideo]] = {}
     for link_id, video, title in await connection.execute(shown_videos):
         by_link.setdefault(link_id, []).append(LinkedVideo(video, title))
-    return [_link(row, tuple(by_link.get(row["id"], ()))) for row in rows]
+    linked = await _linked_playlists(connection, [row["id"] for row in rows])
+    if shown_only and linked:
+        by_link |= await _videos_of_playlists(connection, list(linked))
+    return [_link(row, tuple(by_link.get(row["id"], ())), linked.get(row["id"])) for row in rows]
 
 
-def _link(row: RowMapping, shown: tuple[LinkedVideo, ...]) -> Link:
+async def _linked_playlists(connection: AsyncConnection, link_ids: list[int]) -> dict[int, LinkedPlaylist]:
+    query = select(share_link_playlists.c.link_id, playlists.c.public_id, playlists.c.title)
+    query = query.join(playlists, playlists.c.id == share_link_playlists.c.playlist_id)
+    rows = await connection.execute(query.where(share_link_playlists.c.link_id.in_(link_ids)))
+    return {link_id: LinkedPlaylist(playlist, title) for link_id, playlist, title in rows}
+
+
+async def _videos_of_playlists(connection: AsyncConnection, link_ids: list[int]) -> dict[int, list[LinkedVideo]]:
+    query = select(share_links.c.id, videos.c.public_id, videos.c.title)
+    query = query.join_from(share_links, share_link_playlists, share_link_playlists.c.link_id == share_links.c.id)
+    query = query.join(playlists, playlists.c.id == share_link_playlists.c.playlist_id)
+    query = query.join(playlist_items, playlist_items.c.playlist_id == playlists.c.id)
+    query = query.join(videos, videos.c.id == playlist_items.c.video_id)
+    query = query.where(share_links.c.id.in_(link_ids), may_share_in_playlist())
+    found: dict[int, list[LinkedVideo]] = {}
+    for link_id, video, title in await connection.execute(query.order_by(playlist_items.c.position)):
+        found.setdefault(link_id, []).append(LinkedVideo(video, title))
+    return found
+
+
+def _link(row: RowMapping, shown: tuple[LinkedVideo, ...], playlist: LinkedPlaylist | None) -> Link:
     return Link(
         id=row["id"],
         public_id=row["public_id"],
@@ -311,4 +343,5 @@ def _link(row: RowMapping, shown: tuple[LinkedVideo, ...]) -> Link:
         revoked_at_ms=row["revoked_at_ms"],
         last_viewed_at_ms=row["last_viewed_at_ms"],
         videos=shown,
+        playlist=playlist,
     )

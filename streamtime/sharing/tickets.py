@@ -20,11 +20,12 @@ from streamtime.auth.signed_tokens import SignedToken, SignedTokens, TokenKeys, 
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
 from streamtime.database.tables.auth import api_tokens, sessions, users
-from streamtime.database.tables.sharing import share_link_videos, share_links
+from streamtime.database.tables.sharing import share_links
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, EpochWatch
 from streamtime.errors import NotFound, Unauthenticated
-from streamtime.sharing.links import Link, link_is_active, link_may_show_video
+from streamtime.sharing.link_rules import link_is_active, link_shows_video
+from streamtime.sharing.links import Link
 
 TICKET_LIFETIME_MS = 4 * 3_600_000
 """The longest validity of a ticket: a film with pauses."""
@@ -187,9 +188,8 @@ class Tickets:
         query = (
             select(share_links.c.public_id, share_links.c.expires_at_ms)
             .join_from(share_links, users, share_links.c.owner_id == users.c.id)
-            .join(share_link_videos, share_link_videos.c.link_id == share_links.c.id)
-            .join(videos, videos.c.id == share_link_videos.c.video_id)
-            .where(share_links.c.id == link_id, videos.c.public_id == video, link_is_active(), link_may_show_video())
+            .join(videos, videos.c.public_id == video)
+            .where(share_links.c.id == link_id, link_is_active(), link_shows_video())
         )
         row = await self._one(query)
         if row is None:

@@ -16,7 +16,8 @@ from streamtime.database.tables.sharing import upload_requests
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
-from streamtime.sharing.links import MAX_LABEL, MAX_LISTED, LinkState, account_is_active, link_state
+from streamtime.sharing.link_rules import account_is_active
+from streamtime.sharing.links import MAX_LABEL, MAX_LISTED, LinkState, link_state
 from streamtime.videos.editing import clean_line
 
 MAX_FILES = 10_000

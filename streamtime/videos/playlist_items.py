@@ -117,6 +117,7 @@ class PlaylistItems:
                 raise NotFound
             chosen = playlist_items.c.video_id == shown[video]
             await tx.execute(delete(playlist_items).where(playlist_items.c.playlist_id == playlist.id, chosen))
+            await tx.bump_epoch()  # share links to the playlist do not show it any more
             await self._touch(tx, playlist)
 
         await self._database.write(body)

@@ -237,6 +237,7 @@ class Playlists:
         async def body(tx: Transaction) -> None:
             if (await tx.execute(delete(playlists).where(playlists.c.id == playlist.id))).rowcount == 0:
                 raise NotFound
+            await tx.bump_epoch()  # share links to it show nothing any more
 
         await self._database.write(body)
 

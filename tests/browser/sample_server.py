@@ -55,6 +55,7 @@ class SampleServer:
             "edit a playlist": f"/playlists/{self.playlist}/edit",
             "delete a playlist": f"/playlists/{self.playlist}/delete",
             "new playlist": "/playlists/new",
+            "share a playlist": f"/playlists/{self.playlist}/share",
             "add to playlist": f"/watch/{self.ready}/playlists",
             "watch in a playlist": f"/watch/{self.ready}?list={self.playlist}",
             "upload": "/upload",

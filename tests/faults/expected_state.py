@@ -40,6 +40,8 @@ class ExpectedVideo:
     binned: bool | None = False
     """Whether it is in the trash; None if unknown."""
     played: list[str] = field(default_factory=list)
+    favourites: set[bool] = field(default_factory=lambda: {False})
+    """Whether it is a favourite; both if unknown."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ class ExpectedState:
             held.visibilities.add(visibility)
         elif answer.is_success:
             held.visibilities = {visibility}
+
+    def set_favourite(self, video: str, *, favourite: bool) -> None:
+        """Add a video to the favourites, or remove it."""
+        held, path = self.videos[video], f"/api/v1/me/favourites/{video}"
+        answer = self._ask(lambda: self._api.put(path) if favourite else self._api.delete(path))
+        if answer is None:
+            held.favourites.add(favourite)
+        elif answer.is_success:
+            held.favourites = {favourite}
 
     def delete(self, video: str) -> None:
         """Move a video to the trash."""
@@ -197,6 +208,9 @@ class ExpectedState:
         shown = answer.json()["visibility"]
         assert shown in held.visibilities, f"{shown} is not one of {held.visibilities}"
         held.gone, held.visibilities = False, {shown}
+        favourite = bool(self._api.get(f"/api/v1/videos/{video}/marks").raise_for_status().json()["favourite"])
+        assert favourite in held.favourites, "a mark is there, or is not, against what was acknowledged"
+        held.favourites = {favourite}
         original = self._api.get(f"/media/{video}/original")
         assert original.status_code == 200
         assert original.content == held.content, "the original is as it was sent"

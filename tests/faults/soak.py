@@ -21,6 +21,7 @@ from benchmarks.sign_in import storm
 from tests.clips import make_clip
 from tests.faults.disk_faults import DISK_FAULTS, run_with_fault
 from tests.faults.kill_points import find_points, kill_at, spread
+from tests.faults.list_operations import LIST_OPERATIONS
 from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS
 from tests.faults.random_kills import kill_at_random
 from tests.faults.slow_disk import LONGER_MS, read_latencies
@@ -44,7 +45,7 @@ class Soak:
     def __init__(self, film: bytes, options: argparse.Namespace, s3_endpoint: str | None) -> None:
         self._s3_endpoint = s3_endpoint
         self._only = options.operation
-        self._operations = OPERATIONS if s3_endpoint is None else BUCKET_OPERATIONS
+        self._operations = (*OPERATIONS, *LIST_OPERATIONS) if s3_endpoint is None else BUCKET_OPERATIONS
         self._film = film
         self._seed = options.seed
         self._attempts = options.attempts

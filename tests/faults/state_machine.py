@@ -1,7 +1,7 @@
 """A Hypothesis state machine: after any sequence of operations and faults, rows, objects and bytes are consistent.
 
-The rules: upload, publish, hide, delete, restore, purge, cancel, collect, back up and restore a backup; kill, a failing
-disk, an unavailable bucket. Each run begins and ends with an empty server, used only through HTTP and commands.
+The rules: upload, publish, hide, mark, delete, restore, purge, cancel, collect, back up and restore a backup; kill, a
+failing disk, an unavailable bucket. Each run begins and ends with an empty server, used only through HTTP and commands.
 """
 
 import errno
@@ -86,6 +86,11 @@ class ServerStateMachine(RuleBasedStateMachine):
     @rule(which=st.integers(0, MOST), visibility=st.sampled_from(VISIBILITIES))
     def show(self, which: int, visibility: str) -> None:
         self.expected.set_visibility(self.alive()[which % len(self.alive())], visibility)
+
+    @precondition(lambda self: self.alive())
+    @rule(which=st.integers(0, MOST), favourite=st.booleans())
+    def mark(self, which: int, *, favourite: bool) -> None:
+        self.expected.set_favourite(self.alive()[which % len(self.alive())], favourite=favourite)
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST))

@@ -4,6 +4,7 @@ A sample of points that every run reaches; `make soak` collects and tries all of
 """
 
 from tests.faults.kill_points import kill_at
+from tests.faults.list_operations import LIST_OPERATIONS
 from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS, Purge
 from tests.faults.points import Point
 from tests.faults.traced_server import TracedServer
@@ -20,11 +21,13 @@ SAMPLE = (
     Point("publish", "write", "an answer", nth=1),
     Point("migration", "rename", "a copy of the database", nth=1),
     Point("purge", "unlink", "an object", nth=2),
+    Point("mark", "fdatasync", LOG, nth=2),
+    Point("playlist", "write", "an answer", nth=2),
 )
 
 
 def test_a_kill_there_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
-    operations = {operation.name: operation for operation in OPERATIONS}
+    operations = {operation.name: operation for operation in (*OPERATIONS, *LIST_OPERATIONS)}
     tried = [kill_at(traced_server, operations[point.operation](), film, point) for point in SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)

@@ -21,6 +21,7 @@ from tests.permissions.rules import (
     own_resource,
     own_upload,
     own_watching,
+    owner_alone,
     profile_visible,
     upload_scope,
 )
@@ -205,6 +206,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     },
     "/playlists/new": {"GET": RouteRule(account_required)},
     PLAYLIST_PAGE: {"GET": RouteRule(can_watch)},
+    PLAYLIST_PAGE + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(owner_alone, {}, consumes=True)},
     PLAYLIST_PAGE + "/play": {"GET": RouteRule(can_watch)},
     PLAYLIST_PAGE + "/feed.xml": {"GET": RouteRule(can_watch)},
     "/playlist/{playlist:str}/feed.xml": {"GET": RouteRule(can_watch)},

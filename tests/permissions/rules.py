@@ -81,6 +81,11 @@ def can_manage(who: Who, state: State) -> Verdict:
     return FORBIDDEN if sees(who, state) else NOT_FOUND
 
 
+def owner_alone(who: Who, state: State) -> Verdict:
+    """For what not even an admin may do with another's playlist."""
+    return FORBIDDEN if who == "admin" and state != "deleted" else can_manage(who, state)
+
+
 def can_manage_or_404(who: Who, state: State) -> Verdict:
     """404 instead of 403 for callers who cannot manage the video."""
     return ALLOWED if who in MANAGERS and state != "deleted" else NOT_FOUND
@@ -207,6 +212,7 @@ class RouteRule:
             can_watch,
             embedded,
             can_manage,
+            owner_alone,
             can_manage_or_404,
             can_restore,
             can_restore_or_404,

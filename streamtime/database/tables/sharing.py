@@ -29,6 +29,13 @@ share_link_videos = Table(
     video(index=True),
 )
 
+share_link_playlists = Table(
+    "link_playlists",
+    metadata,
+    Column("link_id", RowId, ForeignKey("links.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("playlist_id", RowId, ForeignKey("playlists.id", ondelete="CASCADE"), nullable=False, index=True),
+)
+
 upload_requests = Table(
     "drops",
     metadata,

@@ -15,7 +15,7 @@ from streamtime.http.problems import problems
 from streamtime.http.public_urls import LinkBase, link_base
 from streamtime.http.requests import ApiRequest, require_signed_in
 from streamtime.http.secret_paths import DROPS, SHARED
-from streamtime.http.services import HttpSettings, SharingServices, VideoServices
+from streamtime.http.services import HttpSettings, PlaylistServices, SharingServices, VideoServices
 from streamtime.sharing.links import (
     MAX_DAYS,
     MAX_LABEL,
@@ -32,12 +32,16 @@ VideoId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class LinkBody(msgspec.Struct):
-    """A share link. `videos` are ids; `views` counts how often it was opened, `max_views` limits that."""
+    """A share link to `videos` or to a `playlist`, by their ids; `videos` is empty for a playlist.
+
+    `views` counts how often it was opened, `max_views` limits that.
+    """
 
     id: str
     url: str
     label: str
     videos: list[str]
+    playlist: str | None
     state: LinkState
     password: bool
     views: int
@@ -47,9 +51,10 @@ class LinkBody(msgspec.Struct):
 
 
 class LinkRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A new link. `days` is its lifetime; without it, the link does not expire."""
+    """A new link, to `videos` or to a `playlist`. `days` is its lifetime; without it, the link does not expire."""
 
-    videos: Annotated[list[VideoId], msgspec.Meta(min_length=1, max_length=MAX_VIDEOS)]
+    videos: Annotated[list[VideoId], msgspec.Meta(max_length=MAX_VIDEOS)] = []
+    playlist: VideoId | None = None
     label: Annotated[str, msgspec.Meta(max_length=MAX_LABEL)] = ""
     days: Annotated[int, msgspec.Meta(ge=1, le=MAX_DAYS)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=256)] | None = None
@@ -77,15 +82,21 @@ async def create_link(
     caller: NamedDependency[Caller],
     actor: NamedDependency[Actor],
     videos: NamedDependency[VideoServices],
+    playlists: NamedDependency[PlaylistServices],
     sharing: NamedDependency[SharingServices],
     clock: NamedDependency[Clock],
     settings: NamedDependency[HttpSettings],
 ) -> LinkBody:
-    """Anyone with the link may watch these videos, whatever their visibility, and nothing else."""
+    """Anyone with the link may watch these videos, whatever their visibility, and nothing else.
+
+    A link to a playlist, which must be the caller's own, shows the caller's own videos in it, also those that are added
+    later; videos of others are not shown.
+    """
     require_signed_in(caller)
     chosen = [await videos.repository.require(caller, video, Access.MANAGE) for video in data.videos]
     ends = expires_after(data.days, clock.now_ms())
-    new = NewLink(chosen, data.label, data.password or None, data.max_views, ends)
+    listed = None if data.playlist is None else await playlists.repository.require(caller, data.playlist, Access.MANAGE)
+    new = NewLink(chosen, data.label, data.password or None, data.max_views, ends, listed)
     return _link_body(await sharing.links.create(caller, new, actor), clock, link_base(request, settings))
 
 
@@ -106,6 +117,7 @@ def _link_body(link: Link, clock: Clock, base: LinkBase) -> LinkBody:
         url=base.url(SHARED + link.public_id),
         label=link.label,
         videos=[video.public_id for video in link.videos],
+        playlist=None if link.playlist is None else link.playlist.public_id,
         state=link.state(clock.now_ms()),
         password=link.has_password,
         views=link.views,

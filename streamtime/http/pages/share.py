@@ -39,6 +39,7 @@ from streamtime.http.views.links import (
     link_view,
     parse_new_link,
     parse_start,
+    shared_list,
     start_query,
     starting_at,
 )
@@ -46,6 +47,7 @@ from streamtime.http.views.tickets import with_ticket_urls
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, ListScope, Query
+from streamtime.videos.playlist_items import MAX_ITEMS
 from streamtime.videos.video import Video
 
 COOKIE = "streamtime_opening"
@@ -60,7 +62,7 @@ async def shared_page(
     storage: NamedDependency[StorageServices],
     clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
-    v: Annotated[int, QueryParameter(ge=1, le=MAX_VIDEOS)] = 1,
+    v: Annotated[int, QueryParameter(ge=1, le=MAX_ITEMS)] = 1,
 ) -> Response[str]:
     """Show video number `v` of the link, or the form that opens it. Opening the link counts one view."""
     try:
@@ -129,10 +131,6 @@ async def _show(
     view = with_ticket_urls(
         await watch_view(video, await sharing.tickets.authenticate(ticket.text), videos, storage, clock), ticket
     )
-    others = [
-        {"href": f"{SHARED}{link.public_id}?v={at}", "title": one.title, "here": at == number}
-        for at, one in enumerate(link.videos, start=1)
-    ]
     return _no_index(
         templates.page(
             request,
@@ -141,7 +139,7 @@ async def _show(
             title=video.title,
             player=True,
             video=view,
-            others=others,
+            others=shared_list(link, number),
             number=number,
             label=link.label,
         )

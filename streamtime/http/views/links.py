@@ -22,6 +22,7 @@ from streamtime.http.video_urls import poster_url, watch_href
 from streamtime.http.views.videos import poster_size
 from streamtime.sharing.links import MAX_DAYS, Link, NewLink, expires_after
 from streamtime.sharing.upload_requests import UploadRequest
+from streamtime.videos.playlists import Playlist
 from streamtime.videos.video import Video
 
 WIDTH = 640
@@ -129,6 +130,8 @@ class LinkView:
     alternate_urls: list[AlternateUrl]
     label: str
     titles: tuple[str, ...]
+    playlist: str
+    """The title of the playlist that it shows; empty if it shows videos."""
     has_password: bool
     views: int
     max_views: int | None
@@ -147,6 +150,7 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
         alternate_urls=base.alternate_urls(SHARED + link.public_id),
         label=link.label,
         titles=tuple(video.title for video in link.videos),
+        playlist="" if link.playlist is None else link.playlist.title,
         has_password=link.has_password,
         views=link.views,
         max_views=link.max_views,
@@ -154,6 +158,50 @@ def link_view(link: Link, now_ms: int, base: LinkBase) -> LinkView:
         created_text=age_text(link.created_at_ms, now_ms),
         expires_iso=None if link.expires_at_ms is None else time_iso(link.expires_at_ms),
         viewed_text=None if link.last_viewed_at_ms is None else age_text(link.last_viewed_at_ms, now_ms),
+    )
+
+
+SHARED_BEFORE = 5
+SHARED_AFTER = 30
+"""Videos before and after the current one that the page of a link lists; all of a playlist would exceed 30 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedVideoView:
+    """A video in the list of a share link."""
+
+    number: int
+    href: str
+    title: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedListView:
+    """The videos of a share link around the current one."""
+
+    title: str
+    """The title of the playlist, if the link shows one."""
+    total: int
+    items: list[SharedVideoView]
+    previous: SharedVideoView | None
+    next: SharedVideoView | None
+
+
+def shared_list(link: Link, number: int) -> SharedListView:
+    """Return the list of a link's videos around video `number`, counted from 1."""
+    start = max(0, number - 1 - SHARED_BEFORE)
+    items = [
+        SharedVideoView(at, f"{SHARED}{link.public_id}?v={at}", video.title, at == number)
+        for at, video in enumerate(link.videos[start : number + SHARED_AFTER], start + 1)
+    ]
+    here = number - 1 - start
+    return SharedListView(
+        title="" if link.playlist is None else link.playlist.title,
+        total=len(link.videos),
+        items=items,
+        previous=items[here - 1] if here > 0 else None,
+        next=items[here + 1] if here + 1 < len(items) else None,
     )
 
 
@@ -174,8 +222,10 @@ def starting_at(view: LinkView, start_s: int) -> LinkView:
     return replace(view, address=view.address + query, alternate_urls=others)
 
 
-def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) -> NewLink:
-    """Parse the share link form.
+def parse_new_link(
+    fields: Mapping[str, str], videos: list[Video], now_ms: int, *, playlist: Playlist | None = None
+) -> NewLink:
+    """Parse the share link form, for some videos or for a playlist.
 
     Raises:
         Invalid: a field has no valid value.
@@ -186,6 +236,7 @@ def parse_new_link(fields: Mapping[str, str], videos: list[Video], now_ms: int) 
         password=fields["password"] or None,
         max_views=parse_optional_int(fields["max_views"], "max_views"),
         expires_at_ms=parse_expiry(fields["days"], now_ms),
+        playlist=playlist,
     )
 
 

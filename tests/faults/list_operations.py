@@ -1,0 +1,86 @@
+"""Operations on what an account notes of videos: playlists, marks, history. No object changes."""
+
+from typing import ClassVar
+
+from tests.faults.operations import Operation, RequestOperation, some_video
+from tests.faults.traced_server import TracedServer
+
+PLAYLISTS = "/api/v1/playlists"
+
+
+class MakePlaylist(RequestOperation):
+    """A playlist is created, a video is added, and it is shared by a link."""
+
+    name: ClassVar = "playlist"
+    keeps = True
+
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        self.playlist = self.link = ""
+        self.added = False
+
+    def ask(self, server: TracedServer) -> None:
+        api = server.ann.api
+        self.playlist = api.post(PLAYLISTS, json={"title": "Evening"}).raise_for_status().json()["id"]
+        api.post(f"{PLAYLISTS}/{self.playlist}/items", json={"video": self.video}).raise_for_status()
+        self.added = True
+        self.link = api.post("/api/v1/links", json={"playlist": self.playlist}).raise_for_status().json()["id"]
+
+    def check(self, server: TracedServer) -> None:
+        if not self.playlist:
+            return
+        items = server.ann.api.get(f"{PLAYLISTS}/{self.playlist}/items").raise_for_status().json()["items"]
+        assert [video["id"] for video in items] in ([[self.video]] if self.added else [[], [self.video]])
+        links = {link["id"]: link for link in server.ann.api.get("/api/v1/links").raise_for_status().json()}
+        if self.link:
+            assert links[self.link]["playlist"] == self.playlist
+            assert server.visitor().api.get(f"/s/{self.link}").status_code == 200
+
+
+class Mark(RequestOperation):
+    """A video is put on the list to watch later, into the favourites, and marked as watched."""
+
+    name: ClassVar = "mark"
+    keeps = True
+    steps: ClassVar = ("watch-later", "favourites", "watched")
+
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        self.done: list[str] = []
+        for step in self.steps:
+            server.ann.api.delete(f"/api/v1/me/{step}/{self.video}").raise_for_status()
+
+    def ask(self, server: TracedServer) -> None:
+        for step in self.steps:
+            server.ann.api.put(f"/api/v1/me/{step}/{self.video}").raise_for_status()
+            self.done.append(step)
+
+    def check(self, server: TracedServer) -> None:
+        marks = server.ann.api.get(f"/api/v1/videos/{self.video}/marks").raise_for_status().json()
+        names = zip(self.steps, ("watch_later", "favourite", "watched"), strict=True)
+        found = [step for step, name in names if marks[name]]
+        assert found[: len(self.done)] == self.done, f"{self.done} were acknowledged, {found} are there"
+        assert len(found) <= len(self.done) + 1
+
+
+class ForgetHistory(RequestOperation):
+    """The history is cleared."""
+
+    name: ClassVar = "forget"
+    keeps = True
+
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        self.gone = False
+        server.ann.api.put(f"/api/v1/me/watched/{self.video}").raise_for_status()
+
+    def ask(self, server: TracedServer) -> None:
+        server.ann.api.delete("/api/v1/me/history").raise_for_status()
+        self.gone = True
+
+    def check(self, server: TracedServer) -> None:
+        items = server.ann.api.get("/api/v1/me/history").raise_for_status().json()["items"]
+        assert len(items) == 0 if self.gone else len(items) <= 1
+
+
+LIST_OPERATIONS: tuple[type[Operation], ...] = (MakePlaylist, Mark, ForgetHistory)
