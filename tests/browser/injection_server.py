@@ -91,6 +91,9 @@ class InjectionServer:
             InjectionPage("admin", "/admin/storage"),
             InjectionPage("nobody", self.paths["link"], ("title", "description")),
             InjectionPage("nobody", self.paths["locked"]),
+            InjectionPage("nobody", self.paths["playlist link"], ("title", "playlist")),
+            InjectionPage("owner", self.paths["playlist"], ("title", "playlist")),
+            InjectionPage("owner", f"{self.paths['playlist']}/share", ("playlist",)),
             InjectionPage("nobody", self.paths["drop"], ("drop",)),
             InjectionPage("nobody", self.paths["join"]),
             InjectionPage("nobody", f"/login?next=/{asked}"),
@@ -152,6 +155,12 @@ def _links(stage: InjectionServer) -> None:
     owner, videos = stage.owner, [stage.videos["video"]]
     stage.paths["link"] = _path(owner, "links", videos=videos, label=payload("link"))
     stage.paths["locked"] = _path(owner, "links", videos=videos, label=payload("link"), password="open sesame")
+    facts = {"title": payload("playlist"), "description": payload("playlist")}
+    playlist = owner.api.post("/api/v1/playlists", json=facts).raise_for_status().json()["id"]
+    for video in videos:
+        owner.api.post(f"/api/v1/playlists/{playlist}/items", json={"video": video}).raise_for_status()
+    stage.paths["playlist"] = f"/playlists/{playlist}"
+    stage.paths["playlist link"] = _path(owner, "links", playlist=playlist)
     stage.paths["drop"] = _path(owner, "drops", label=payload("drop"))
     owner.api.post("/api/v1/tokens", json={"label": payload("token")}).raise_for_status()
     guest = stage.server.client(**{"Streamtime-Drop": stage.paths["drop"].rpartition("/")[2]})
