@@ -48,6 +48,7 @@ from streamtime.videos.progress import GrowingRenditions, ProgressTracker, Video
 from streamtime.videos.quota import Reservations, ReservationTimeouts, StorageUsage
 from streamtime.videos.related import RelatedVideos
 from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
+from streamtime.videos.saved_filters import SavedFilters
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash, TrashRetention
@@ -126,7 +127,9 @@ def build_playlists(base: Infrastructure) -> PlaylistServices:
 def build_library(base: Infrastructure, videos: VideoServices, playlists: PlaylistServices) -> LibraryServices:
     """Build the services for a library as a whole."""
     changes = BulkChanges(videos.editor, videos.trash, videos.jobs, playlists.items)
-    return LibraryServices(bulk=Bulk(base.database, videos.listing, changes))
+    return LibraryServices(
+        bulk=Bulk(base.database, videos.listing, changes), filters=SavedFilters(base.database, base.clock)
+    )
 
 
 def build_account_deletion(base: Infrastructure, videos: VideoServices) -> AccountDeletion:

@@ -14,6 +14,7 @@ from streamtime.http.api import (
     marks,
     me,
     playlists,
+    saved_filters,
     search,
     uploads,
     versions,
@@ -54,7 +55,9 @@ from streamtime.http.pages import (
     watch,
     watch_history,
 )
+from streamtime.http.pages import bulk as bulk_pages
 from streamtime.http.pages import playlists as playlist_pages
+from streamtime.http.pages import saved_filters as filter_pages
 from streamtime.http.pages import search as search_pages
 
 ROUTES: tuple[Any, ...] = (
@@ -64,6 +67,12 @@ ROUTES: tuple[Any, ...] = (
     library.user_page,
     library.library,
     library.library_events,
+    bulk_pages.change_many,
+    filter_pages.new_filter_page,
+    filter_pages.save_filter,
+    filter_pages.filter_page,
+    filter_pages.rename_filter,
+    filter_pages.delete_filter,
     search_pages.search_page,
     search_pages.suggestions,
     search_pages.tags_page,
@@ -275,6 +284,10 @@ ROUTES: tuple[Any, ...] = (
     admin.get_audit,
     admin.get_status,
     me.me,
+    saved_filters.list_filters,
+    saved_filters.create_filter,
+    saved_filters.patch_filter,
+    saved_filters.remove_filter,
     me.put_picture,
     me.delete_picture,
     me.delete_user_picture,

@@ -67,6 +67,7 @@ from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.quota import Reservations, StorageUsage
 from streamtime.videos.related import RelatedVideos
 from streamtime.videos.renditions import Renditions, StillRepository
+from streamtime.videos.saved_filters import SavedFilters
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
 from streamtime.videos.trash import Trash
@@ -155,6 +156,7 @@ class LibraryServices:
     """What an account does with its library as a whole."""
 
     bulk: Bulk
+    filters: SavedFilters
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from streamtime.database.tables.auth import (
 from streamtime.database.tables.playlists import playlists
 from streamtime.database.tables.sharing import share_links, upload_requests
 from streamtime.database.tables.storage import objects
-from streamtime.database.tables.videos import uploads, video_marks, videos, watches
+from streamtime.database.tables.videos import saved_filters, uploads, video_marks, videos, watches
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
@@ -116,6 +116,7 @@ class AccountDeletion:
             await tx.execute(delete(table).where(table.c.user_id == user.id))
         await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))
+        await tx.execute(delete(saved_filters).where(saved_filters.c.owner_id == user.id))
         own_drops = select(upload_requests.c.id).where(upload_requests.c.owner_id == user.id)
         await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
         await tx.execute(delete(upload_requests).where(upload_requests.c.owner_id == user.id))

@@ -110,6 +110,10 @@ class Selection:
     query: Query = field(default_factory=Query)
     """The caller's own videos that match; with the cursor of an earlier result, the next ones."""
 
+    def after(self, cursor: str) -> "Selection":
+        """The same selection after a result with this cursor. What is left of a batch needs none."""
+        return self if self.batch else replace(self, query=replace(self.query, cursor=cursor))
+
 
 class BulkChanges:
     """Applies one change to one video, within a transaction."""

@@ -205,6 +205,13 @@ class Playlists:
         last = found[limit - 1] if len(found) > limit else None
         return PlaylistPage(items, None if last is None else encode_cursor([last.updated_at_ms, last.id]))
 
+    async def titles(self, owner_id: int, *, limit: int) -> dict[str, str]:
+        """Return the titles of an account's playlists by public id, the last changed first."""
+        query = select(playlists.c.public_id, playlists.c.title).where(playlists.c.owner_id == owner_id)
+        query = query.order_by(playlists.c.updated_at_ms.desc(), playlists.c.id.desc()).limit(limit)
+        async with self._database.read() as connection:
+            return {row[0]: row[1] for row in await connection.execute(query)}
+
     async def edit(self, playlist: Playlist, changes: PlaylistEdit) -> None:
         """Change title, description and visibility, all or none.
 

@@ -75,6 +75,8 @@ class SampleServer:
             "delete": f"/watch/{self.ready}/delete",
             "delete permanently from the library": f"/watch/{self.ready}/delete?now=yes",
             "library after deleting": f"/library?binned={self.binned}",
+            "library after deleting many": "/library?sort=title&did=delete&done=2&refused=1&batch=abc",
+            "save a filter": "/library/filters/new?state=failed",
             "trash": "/library/bin",
             "empty the trash": "/library/bin/empty",
             "delete permanently": f"/library/bin/{self.binned}/delete",

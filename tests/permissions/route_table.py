@@ -121,6 +121,14 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/history/clear": {"POST": RouteRule(account_required, {}, consumes=True)},
     "/history/pause": {"POST": RouteRule(account_required, {}, consumes=True)},
     "/history/{video:str}/remove": {"POST": RouteRule(own_watching, {}, consumes=True)},
+    "/library/bulk": {"POST": RouteRule(library_required, {"data": {}}, consumes=True)},
+    "/library/filters": {"POST": RouteRule(account_required, {"data": {"name": "a"}}, consumes=True)},
+    "/library/filters/new": {"GET": RouteRule(account_required)},
+    "/library/filters/{saved:str}": {
+        "GET": RouteRule(own_resource),
+        "POST": RouteRule(own_resource, {"data": {"name": "a"}}, consumes=True),
+    },
+    "/library/filters/{saved:str}/delete": {"POST": RouteRule(own_resource, {}, consumes=True)},
     "/library/events": {"GET": RouteRule(account_required)},
     "/library/bin": {"GET": RouteRule(library_required)},
     "/library/bin/empty": {"GET": RouteRule(library_required), "POST": RouteRule(library_required, {}, consumes=True)},
@@ -369,6 +377,13 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
                 "DELETE": RouteRule(own_watching, {}, consumes=True),
             },
         }.items()
+    "/api/v1/me/filters": {
+        "GET": RouteRule(account_required),
+        "POST": RouteRule(account_required, {"json": {"name": "a", "query": ""}}, consumes=True),
+    },
+    "/api/v1/me/filters/{saved:str}": {
+        "PATCH": RouteRule(own_resource, {"json": {"name": "a"}}, consumes=True),
+        "DELETE": RouteRule(own_resource, {}, consumes=True),
     },
     "/api/v1/me/usage": {"GET": RouteRule(account_required)},
     "/api/v1/usage": {"GET": RouteRule(admin_or_403)},

@@ -2,6 +2,7 @@
 import "./page/htmx.js";
 import "./live/cards.js";
 import "./live/library.js";
+import { connectBulk } from "./library/bulk.js";
 import { connectAppearance } from "./page/appearance.js";
 import { connectChapters } from "./page/chapters.js";
 import { connectCopying } from "./page/copy.js";
@@ -16,6 +17,7 @@ import { connectStartAt } from "./page/start-at.js";
 import { connectSuggestions } from "./page/suggestions.js";
 
 connectAppearance();
+connectBulk();
 connectChapters();
 connectCopying();
 connectDialogs();

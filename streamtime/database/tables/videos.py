@@ -1,8 +1,8 @@
-"""The tables of videos: uploads, renditions, captions, chapters, stills, timeline."""
+"""The tables of videos: uploads, renditions, captions, chapters, stills, timeline, saved filters."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, text
 
-from streamtime.database.tables.columns import RowId, at, metadata, one_of, owner, public_id, row_id, video
+from streamtime.database.tables.columns import RowId, at, maker, metadata, one_of, owner, public_id, row_id, video
 
 videos = Table(
     "videos",
@@ -203,6 +203,20 @@ video_marks = Table(
     at("added"),
     one_of("kind", ("later", "favourite")),
     Index("ix_video_marks_user_id_kind_added_at_ms", "user_id", "kind", "added_at_ms", "video_id"),
+)
+
+saved_filters = Table(
+    "saved_filters",
+    metadata,
+    row_id(),
+    public_id(),
+    maker(),
+    Column("name", Text, nullable=False),
+    Column("name_folded", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    at("created"),
+    Index("uq_saved_filters_owner_id_name_folded", "owner_id", "name_folded", unique=True),
+    sqlite_autoincrement=True,
 )
 
 search_pending = Table(

@@ -2,23 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect, Response, Stream
 
-from streamtime.auth.access import Access, Caller, Role, Visibility
+from streamtime.auth.access import Access, Caller, Role
 from streamtime.auth.users import User
 from streamtime.clock import Clock
 from streamtime.errors import NotFound
 from streamtime.http.event_stream import event_stream, format_event, session_key
-from streamtime.http.requests import Cursor, PageRequest, Text, require_signed_in, wants_fragment
-from streamtime.http.services import AccountServices, PlaylistServices, StreamServices, VideoServices
+from streamtime.http.library_filter import LibraryFilter, saved_filter_views
+from streamtime.http.requests import Cursor, PageRequest, Text, account_id, require_signed_in, wants_fragment
+from streamtime.http.services import (
+    AccountServices,
+    LibraryServices,
+    PlaylistServices,
+    StreamServices,
+    VideoServices,
+)
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.video_urls import picture_href
+from streamtime.http.views.bulk import bulk_notice
 from streamtime.http.views.playlists import PlaylistView, playlist_view
 from streamtime.http.views.videos import VideoCard, description_parts, video_card
 from streamtime.videos.events import ChangeKind, VideoChanged
@@ -172,51 +181,54 @@ async def _grid(
     )
 
 
-STATES = {state.value: state for state in VideoState if state is not VideoState.TRASHED}
-VISIBILITIES = {visibility.value: visibility for visibility in Visibility}
-
-
 @get("/library", include_in_schema=False)
 async def library(
     request: PageRequest,
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
     clock: NamedDependency[Clock],
+    library: NamedDependency[LibraryServices],
+    playlists: NamedDependency[PlaylistServices],
     templates: NamedDependency[Templates],
-    q: Text = "",
-    in_state: Annotated[str, QueryParameter(name="state", max_length=200)] = "",
-    visibility: Text = "",
     cursor: Cursor = "",
     binned: Text = "",
 ) -> Response[str] | Redirect:
-    """Show the caller's own videos; viewers are redirected to Explore. An empty filter means "all".
+    """Show the caller's own videos; viewers are redirected to Explore. The URL has the filter.
 
-    `binned` is the id of a video that was just deleted; the page offers to restore it.
+    `binned` is the id of a video that was just deleted; the page offers to restore it. `did` and others are the result
+    of a change of many videos.
     """
-    if require_signed_in(caller).role is Role.VIEWER:
+    owner_id = account_id(caller)
+    if caller.role is Role.VIEWER:
         return Redirect("/explore", status_code=303)
-    query = Query(
-        scope=ListScope.OWN,
-        q=q,
-        filters=Filters(state=STATES.get(in_state), visibility=VISIBILITIES.get(visibility)),
-        cursor=cursor,
-    )
-    cards, page = await video_cards(caller, videos, clock, query)
+    shown = LibraryFilter.read(request.query_params)
+    cards, page = await video_cards(caller, videos, clock, replace(shown.query(cursor), limit=_PAGE_SIZE))
     more = next_href(request, page)
     if wants_fragment(request):
-        return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more)
+        return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more, selectable=True)
     return templates.page(
         request,
         "pages/library.html",
         title="Library",
         nav="library",
         cards=cards,
+        selectable=True,
         next_href=more,
-        q=q,
-        state=in_state if in_state in STATES else "",
-        visibility=visibility if visibility in VISIBILITIES else "",
+        filter=shown,
+        api_filter=msgspec.json.encode(shown.api_filter).decode(),
+        saved=saved_filter_views(await library.filters.list(owner_id), shown),
+        playlists=await playlists.repository.titles(owner_id, limit=_CHOICES),
+        days=videos.trash.retention_days,
         binned=await _trashed(binned, caller, videos) if binned else None,
+        did=bulk_notice(request.query_params),
     )
+
+
+_PAGE_SIZE = 8
+"""Cards with everything that an owner may do; with more the page would exceed 30 KB of HTML."""
+
+_CHOICES = 50
+"""Playlists to choose from, the last changed first."""
 
 
 @get("/library/events", include_in_schema=False)
@@ -273,5 +285,5 @@ async def _card_event(
         return format_event(f"gone-{change.public_id}", "")
     watch = (await watches_of(caller, [video], videos)).get(video.id)
     card = current_video_card(video, caller, videos, clock, watch)
-    html = templates.render("fragments/card.html", card=card, page=page)
+    html = templates.render("fragments/card.html", card=card, page=page, selectable=True)
     return format_event("created" if change.change is ChangeKind.CREATED else f"video-{change.public_id}", html)

@@ -12,9 +12,8 @@ from streamtime.auth.access import Caller
 from streamtime.clock import Clock, EpochMs
 from streamtime.errors import NotFound
 from streamtime.formatting import duration_text
+from streamtime.http.library_filter import LENGTHS, STATES, VISIBILITIES
 from streamtime.http.pages.library import (
-    STATES,
-    VISIBILITIES,
     current_video_card,
     next_href,
     video_cards,
@@ -30,13 +29,7 @@ from streamtime.videos.search import Facet, Field, Match, Result
 from streamtime.videos.search_text import Piece
 
 _DAY_MS = 86_400_000
-_MINUTE_MS = 60_000
 AGES = {"day": _DAY_MS, "week": 7 * _DAY_MS, "month": 31 * _DAY_MS, "year": 366 * _DAY_MS}
-LENGTHS = {
-    "short": (None, 4 * _MINUTE_MS - 1),
-    "medium": (4 * _MINUTE_MS, 20 * _MINUTE_MS),
-    "long": (20 * _MINUTE_MS + 1, None),
-}
 RESOLUTIONS = {"720": 720, "1080": 1080, "2160": 2160}
 
 

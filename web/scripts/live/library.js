@@ -24,7 +24,8 @@ function catchUp(grid, fresh, isWhole) {
   }
 }
 
-async function refresh(grid) {
+/** @param {Element} grid */
+export async function refresh(grid) {
   const answer = await fetch(location.href, { headers: { "HX-Request": "true" } });
   if (!answer.ok || answer.redirected) return;
   const part = document.createElement("template");
