@@ -105,6 +105,7 @@ class SampleServer:
             "documentation of the API": "/api/docs",
             "documentation of accounts": "/api/docs/account",
             "documentation of videos": "/api/docs/videos",
+            "documentation of the library": "/api/docs/library",
             "documentation of uploads": "/api/docs/uploads",
             "error": "/watch/nothing-here",
         }

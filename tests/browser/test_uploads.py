@@ -101,6 +101,7 @@ def test_picked_again_after_a_reload_it_goes_on(page: Page, ada: Person, heavy: 
         actions.upload_row(page, heavy.name).locator("[data-title]").press("Enter")
 
     page.reload()
+    expect(page.locator("#upload-interrupted")).to_contain_text(heavy.name)
     slow_down(page, -1)
     offsets = Offsets(page)
     actions.choose_files(page, heavy)

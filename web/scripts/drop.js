@@ -133,7 +133,7 @@ function add(files) {
   next();
 }
 
-connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, add);
+connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, ({ files }) => add(files));
 
 window.addEventListener("beforeunload", (event) => {
   if (rows.some((row) => row.isActive)) event.preventDefault();

@@ -1,75 +1,74 @@
-/** The upload page: one row per file, two uploads at a time. */
-import { formatSize } from "./page/format.js";
+/** The upload page, or the sheet into which `page/drop-anywhere.js` puts it: files become rows of a queue. */
 import { words } from "./page/words.js";
-import { connectFiles } from "./upload/drop.js";
+import { Checks, forgetInterrupted, interrupted } from "./upload/checks.js";
+import { connectFiles, kindsOf } from "./upload/drop.js";
+import { Queue } from "./upload/queue.js";
 import { UploadRow } from "./upload/row.js";
+import { likeness } from "./upload/transfer.js";
 
-/** Concurrent uploads. More would only share the bandwidth and use up the browser's connections. */
-const AT_ONCE = 2;
+/** Names that a sentence lists. */
+const MOST_NAMED = 5;
+/** With more files at once, the disk space that each will need is looked up when it begins. */
+const MOST_LOOKED_AT = 20;
 
 const page = document.getElementById("upload");
-const list = document.getElementById("uploads");
+const picker = document.getElementById("files");
 const template = document.getElementById("upload-row");
-const maxSize = Number(page.dataset.maxSize);
-/** @type {UploadRow[]} */
-const rows = [];
+const queue = new Queue(document.getElementById("uploads"), document.getElementById("upload-summary"));
+const checks = new Checks(page.dataset, kindsOf(picker));
 
-/** Starts waiting rows. */
-function next() {
-  const running = rows.filter((row) => row.phase === "uploading").length;
-  const waiting = rows.filter((row) => row.phase === "waiting");
-  for (const row of waiting.slice(0, Math.max(0, AT_ONCE - running))) row.start();
+/** @param {string[]} names @returns {string} some of them, and how many more there are */
+function listed(names) {
+  const more = names.length - MOST_NAMED;
+  return names.slice(0, MOST_NAMED).join(", ") + (more > 0 ? ` ${words("andMore", { count: more })}` : "");
 }
 
-/** @returns {number | null} what is left of the quota after the waiting rows; the server checks again for each upload */
-function quotaLeft() {
-  if (page.dataset.quotaLeft === undefined) return null;
-  const taken = rows.filter((row) => row.isActive).reduce((sum, row) => sum + row.file.size, 0);
-  return Math.max(0, Number(page.dataset.quotaLeft) - taken);
+/** @param {File} file @returns {UploadRow} */
+function makeRow(file) {
+  const element = template.content.firstElementChild.cloneNode(true);
+  const visibility = document.getElementById("upload-visibility").value;
+  const { endpoint, chunkSize } = page.dataset;
+  const events = { onFree: () => queue.next(), onChange: () => queue.changed(), onGone: (row) => queue.remove(row) };
+  const row = new UploadRow(file, element, { endpoint, chunkSize: Number(chunkSize), visibility }, events);
+  const objection = checks.objection(file);
+  if (objection) row.refuse(objection);
+  return row;
 }
 
-/** @param {File} file @returns {string | null} why it cannot be taken */
-function objection(file) {
-  if (file.size === 0) return words("empty");
-  if (maxSize && file.size > maxSize) {
-    return words("tooBig", { size: formatSize(file.size), limit: page.dataset.maxSizeText });
-  }
-  const left = quotaLeft();
-  if (left !== null && file.size > left) {
-    const limit = page.dataset.quotaLimitText;
-    return words("overQuota", { size: formatSize(file.size), limit, left: formatSize(left) });
-  }
-  return null;
+/** @param {import("./upload/drop.js").Chosen} chosen adds these files to the queue */
+export async function take({ files, leftOut }) {
+  const notice = document.getElementById("upload-left-out");
+  notice.hidden = !leftOut.length;
+  document.getElementById("upload-interrupted").hidden = true;
+  notice.lastElementChild.textContent = words("leftOut", { names: listed(leftOut) });
+  await checks.refresh(queue.unsent);
+  const known = new Set(queue.rows.filter((row) => row.isActive).map((row) => likeness(row.file)));
+  const fresh = files.filter((file) => !known.has(likeness(file)) && known.add(likeness(file)));
+  await queue.add(fresh.map((file) => () => makeRow(file)));
+  if (fresh.length <= MOST_LOOKED_AT) for (const row of queue.rows.slice(-fresh.length)) row.showCost();
 }
 
-/** @param {File} file @returns {boolean} whether the same file is being uploaded already */
-const isKnown = ({ name, size, lastModified }) =>
-  rows.some((row) => row.isActive && row.file.name === name && row.file.size === size && row.file.lastModified === lastModified);
-
-/** @param {File[]} files */
-function add(files) {
-  for (const file of files) {
-    if (isKnown(file)) continue;
-    const element = template.content.firstElementChild.cloneNode(true);
-    const visibility = document.getElementById("upload-visibility").value;
-    const { endpoint, chunkSize } = page.dataset;
-    const row = new UploadRow(file, element, { endpoint, chunkSize: Number(chunkSize), visibility }, next);
-    list.append(element);
-    rows.push(row);
-    const refused = objection(file);
-    if (refused) row.refuse(refused);
-    else row.showCost();
-  }
-  next();
+/** Names files whose uploads a reload or a crash has interrupted. */
+function nameInterrupted() {
+  const notice = document.getElementById("upload-interrupted");
+  const names = interrupted();
+  if (!names.length) return;
+  notice.hidden = false;
+  notice.querySelector("[data-names]").textContent = words("interrupted", { names: listed(names) });
+  notice.querySelector("button").addEventListener("click", () => {
+    forgetInterrupted();
+    notice.hidden = true;
+  });
 }
 
-connectFiles({ picker: document.getElementById("files"), cover: document.getElementById("drop-cover") }, add);
+nameInterrupted();
+connectFiles({ picker, folder: document.getElementById("folder"), cover: document.getElementById("drop-cover") }, take);
 
 // The network is back: failed uploads resume.
 window.addEventListener("online", () => {
-  for (const row of rows) if (row.phase === "failed" && row.transfer && !row.part("retry").hidden) row.resume();
+  for (const row of queue.rows) if (row.phase === "failed" && row.transfer && row.canRetry) row.resume();
 });
 
 window.addEventListener("beforeunload", (event) => {
-  if (rows.some((row) => row.phase === "uploading")) event.preventDefault();
+  if (queue.isActive) event.preventDefault();
 });

@@ -49,13 +49,13 @@ class FilterPatch(msgspec.Struct, forbid_unknown_fields=True):
     query: QueryText | None = None
 
 
-@get(BASE_PATH, responses=problems(401), tags=["account"], summary="List your saved filters")
+@get(BASE_PATH, responses=problems(401), tags=["library"], summary="List your saved filters")
 async def list_filters(caller: NamedDependency[Caller], library: NamedDependency[LibraryServices]) -> FilterList:
     """The chips above the library, by name."""
     return FilterList([_item(each) for each in await library.filters.list(account_id(caller))])
 
 
-@post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["account"], summary="Save a filter")
+@post(BASE_PATH, responses=problems(401, 403, 409, 413), tags=["library"], summary="Save a filter")
 async def create_filter(
     data: JSONBody[NewFilter], caller: NamedDependency[Caller], library: NamedDependency[LibraryServices]
 ) -> FilterItem:
@@ -67,7 +67,7 @@ async def create_filter(
 @patch(
     BASE_PATH + "/{saved:str}",
     responses=problems(401, 403, 404, 409, 413),
-    tags=["account"],
+    tags=["library"],
     summary="Change a saved filter",
 )
 async def patch_filter(
@@ -84,7 +84,7 @@ async def patch_filter(
 
 
 @delete(
-    BASE_PATH + "/{saved:str}", responses=problems(401, 403, 404), tags=["account"], summary="Delete a saved filter"
+    BASE_PATH + "/{saved:str}", responses=problems(401, 403, 404), tags=["library"], summary="Delete a saved filter"
 )
 async def remove_filter(
     saved: FromPath[str], caller: NamedDependency[Caller], library: NamedDependency[LibraryServices]

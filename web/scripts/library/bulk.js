@@ -88,7 +88,7 @@ class Bulk {
     const shown = { count: count.toLocaleString() };
     if (action === "delete" && (isAll || !days)) {
       const [title, text] = [words("deleteManyTitle", shown), words("deleteManyText")];
-      return confirmed({ title, text, keep: words("keep"), act: words("delete") });
+      return confirmed({ title, text, keep: words("keepThem"), act: words("delete") });
     }
     if (action !== "reprocess") return true;
     const [title, text] = [words("reprocessTitle", shown), words("reprocessText")];

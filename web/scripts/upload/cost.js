@@ -15,9 +15,14 @@ const OFTEN_COPIED = /\.(mp4|m4v|mov|mkv|ts|m2ts|mts|flv)$/i;
 /** @type {Promise<Costs | null> | undefined} */
 let costs;
 
-/** @returns {Promise<Costs | null>} fetched once */
+/** @returns {Promise<Costs | null>} what was read last */
 export function readCosts() {
-  costs ??= fetch("/api/v1/upload-config", { headers: { Accept: "application/json" } })
+  return costs ?? readLimits();
+}
+
+/** @returns {Promise<Costs | null>} what is free now */
+export function readLimits() {
+  costs = fetch("/api/v1/upload-config", { headers: { Accept: "application/json" } })
     .then((answer) => (answer.ok ? answer.json() : null))
     .catch(() => null);
   return costs;

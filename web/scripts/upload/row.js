@@ -6,6 +6,7 @@ import { confirmed } from "../page/dialogs.js";
 import { formatLeft, formatSize } from "../page/format.js";
 import { toast } from "../page/toast.js";
 import { words } from "../page/words.js";
+import { rememberDone, videoOf } from "./checks.js";
 import { guess, look, readCosts } from "./cost.js";
 import { Speed } from "./speed.js";
 import { Transfer } from "./transfer.js";
@@ -30,13 +31,14 @@ export class UploadRow {
    * @param {File} file
    * @param {HTMLElement} element the row, cloned from its template
    * @param {{ endpoint: string, chunkSize: number, visibility: string }} options
-   * @param {() => void} onFree called when another row can start
+   * @param {{ onFree: () => void, onChange: () => void, onGone: (row: UploadRow) => void }} events another row can
+   *   start; its phase or what was sent has changed; it was cancelled
    */
-  constructor(file, element, options, onFree) {
+  constructor(file, element, options, events) {
     this.file = file;
     this.element = element;
     this.options = options;
-    this.onFree = onFree;
+    this.events = events;
     this.part("file").textContent = `${file.name} · ${formatSize(file.size)}`;
     this.part("title").value = titleOf(file.name);
     this.part("visibility").value = options.visibility;
@@ -57,8 +59,26 @@ export class UploadRow {
     return ["waiting", "uploading", "paused"].includes(this.phase);
   }
 
+  /** Whether it failed for a reason that may have passed. */
+  get canRetry() {
+    return this.phase === "failed" && !this.part("retry").hidden;
+  }
+
+  /** Lets it start when it is its turn. */
+  wait() {
+    delete this.element.dataset.refused;
+    this.part("title").readOnly = false;
+    this.part("progress").hidden = false;
+    this.#enter("waiting", words("queued"));
+  }
+
   async start() {
+    if (this.transfer) return this.resume();
     this.#enter("uploading", words("starting"));
+    if (await this.#wasSent()) return undefined;
+    // It was paused or cancelled meanwhile.
+    if (this.phase !== "uploading") return undefined;
+    this.showCost();
     const { endpoint, chunkSize } = this.options;
     // The server chooses the title if the user did not: from the file, else from its name.
     const written = this.part("title").value.trim();
@@ -74,22 +94,48 @@ export class UploadRow {
     });
     this.resumed = await this.transfer.start();
     if (this.resumed) this.#takeUpNames();
+    return undefined;
   }
 
-  /** @param {string} sentence why the file is rejected before its upload */
-  refuse(sentence) {
+  /** @param {import("./checks.js").Objection} objection why the file is rejected before its upload */
+  refuse({ sentence, final }) {
     this.#enter("failed", sentence);
     this.element.dataset.refused = "";
     this.part("title").readOnly = true;
-    this.part("retry").hidden = true;
+    this.part("retry").hidden = final;
     this.part("progress").hidden = true;
+  }
+
+  /** @returns {Promise<boolean>} whether this browser has sent the file within the last days; then it is not sent again */
+  async #wasSent() {
+    const video = this.isAgain ? null : videoOf(this.file);
+    const found = video && (await readVideo(video).catch(() => null));
+    if (!found || this.phase !== "uploading") return false;
+    this.#learn(video);
+    this.part("title").value = found.title;
+    this.part("visibility").value = found.visibility;
+    this.#arrive(words("sentBefore"));
+    this.#follow(found);
+    this.#say(words("sentBefore"));
+    // The button sends it all the same.
+    this.part("retry").hidden = false;
+    this.isAgain = true;
+    return true;
+  }
+
+  /** Sends a file again that was sent before. */
+  #startAgain() {
+    this.video = null;
+    this.part("retry").hidden = true;
+    this.part("watch").hidden = true;
+    return this.start();
   }
 
   #connect() {
     const on = (name, act) => this.part(name).addEventListener("click", act);
     on("pause", () => this.pause());
     on("resume", () => this.resume());
-    on("retry", () => this.resume());
+    on("retry", () => (this.isAgain && !this.transfer ? this.#startAgain() : this.#retry()));
     on("cancel", () => this.#askToCancel());
     on("duplicate-delete", () => this.#askToDelete());
     on("duplicate-keep", () => this.#answerDuplicate(keepBoth));
@@ -101,7 +147,12 @@ export class UploadRow {
   pause() {
     this.transfer?.pause();
     this.#enter("paused", words("paused"));
-    this.onFree();
+    this.events.onFree();
+  }
+
+  #retry() {
+    this.wait();
+    return this.resume();
   }
 
   resume() {
@@ -134,11 +185,13 @@ export class UploadRow {
     this.#enter("cancelled", words("cancelled"));
     if (wasActive) await this.transfer?.cancel().catch(() => {});
     this.element.remove();
-    this.onFree();
+    this.events.onGone(this);
   }
 
   /** Shows the disk space that the video will need, as far as this browser can tell. */
   async showCost() {
+    if (this.looked) return;
+    this.looked = true;
     const [costs, facts] = await Promise.all([readCosts(), look(this.file)]);
     if (!costs || !facts) return;
     const bytes = guess(facts, costs);
@@ -164,6 +217,7 @@ export class UploadRow {
 
   #enter(phase, sentence) {
     this.element.dataset.phase = phase;
+    this.events.onChange();
     this.#say(sentence);
     this.part("pause").hidden = phase !== "uploading";
     this.part("resume").hidden = phase !== "paused";
@@ -179,6 +233,7 @@ export class UploadRow {
   #showProgress(sent, total) {
     if (this.phase !== "uploading") return;
     this.sent = sent;
+    this.events.onChange();
     this.#speed.add(sent);
     this.part("progress").value = total ? (sent / total) * 1000 : 0;
     this.#say(words("uploading"));
@@ -262,12 +317,15 @@ export class UploadRow {
     }
   }
 
-  #arrive() {
-    this.#enter("arrived", words("arrived"));
+  #arrive(sentence = words("arrived")) {
+    this.#enter("arrived", sentence);
     const bar = this.part("progress");
     bar.value = 0;
-    this.onFree();
-    if (this.video) followUntilSettled(this.video, (video) => this.#follow(video));
+    this.events.onFree();
+    if (!this.video) return;
+    rememberDone(this.file, this.video);
+    const { video } = this;
+    followUntilSettled(video, (now) => this.video === video && this.#follow(now));
   }
 
   #follow(video) {
@@ -289,7 +347,7 @@ export class UploadRow {
       if (video.state === "processing") this.#showForecast();
       this.#enter("playable", words(video.state === "ready" ? "playable" : "playableMore"));
       this.#offerWatch();
-      this.#showPoster();
+      this.#showPoster(video);
     } else {
       this.#say(video.waiting || video.stage || words("arrived"));
     }
@@ -303,27 +361,15 @@ export class UploadRow {
     link.hidden = false;
   }
 
-  async #showPoster() {
-    if (this.poster || this.asking) return;
-    this.asking = true;
-    try {
-      const { urls } = await readVideo(this.video);
-      if (urls?.poster) {
-        this.poster = new Image();
-        this.poster.className = "still-picture";
-        this.poster.alt = "";
-        this.poster.src = urls.poster;
-        this.element.querySelector(".still").replaceChildren(this.poster);
-      }
-    } catch {
-      // The row works without a poster.
-    }
-    this.asking = false;
+  #showPoster({ urls }) {
+    if (this.poster || !urls?.poster) return;
+    this.poster = Object.assign(new Image(), { className: "still-picture", alt: "", loading: "lazy", src: urls.poster });
+    this.element.querySelector(".still").replaceChildren(this.poster);
   }
 
   #fail(sentence, status) {
     const signedOut = status === 401 || status === 403;
     this.#enter("failed", signedOut ? words("signedOut") : (sentence ?? words("uploadFailed")));
-    this.onFree();
+    this.events.onFree();
   }
 }

@@ -31,7 +31,7 @@ function kept(name) {
 const known = () => kept(KNOWN_KEY);
 
 /** The fingerprint of a file in this browser. @param {File} file */
-const likeness = (file) => [file.name, file.size, file.lastModified].join(" ");
+export const likeness = (file) => [file.name, file.size, file.lastModified].join(" ");
 
 /**
  * The client key of a file's upload, the same after a reload or a crash until the upload ends: repeating a creation

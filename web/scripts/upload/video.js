@@ -2,11 +2,6 @@
 import { RestingEventSource } from "../live/resting-event-source.js";
 import { csrfToken } from "../page/csrf.js";
 
-/** Event streams at once; further rows poll. Browsers allow six connections per host over all tabs. */
-const MOST_STREAMS = 2;
-const ASK_EVERY_MS = 3000;
-let streams = 0;
-
 /** @param {string} id @returns {Promise<any>} */
 export const readVideo = (id) => read(`/api/v1/videos/${encodeURIComponent(id)}`);
 
@@ -42,39 +37,56 @@ async function send(address, method) {
 
 const isSettled = (video) => video.state === "ready" || video.state === "failed";
 
-/** @param {string} id @param {(video: any) => void} onChange called until the video is ready or failed */
+/** The videos that are followed, and what to call. @type {Map<string, (video: any) => void>} */
+const followed = new Map();
+/** @type {RestingEventSource | null} */
+let source = null;
+let asking = false;
+
+/**
+ * One stream is enough for all videos, however many there are.
+ *
+ * @param {string} id @param {(video: any) => void} onChange called until the video is ready or failed
+ */
 export function followUntilSettled(id, onChange) {
-  if (streams < MOST_STREAMS) listen(id, onChange);
-  else ask(id, onChange);
+  followed.set(id, onChange);
+  if (!source) listen();
+  else askFor([id]);
 }
 
-function listen(id, onChange) {
-  streams += 1;
-  const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(id)}`);
-  const end = () => {
-    source.close();
-    streams -= 1;
-  };
-  source.addEventListener("video", (event) => {
-    const video = JSON.parse(event.data);
-    if (video.id !== id) return;
-    onChange(video);
-    if (!isSettled(video) || source.readyState === EventSource.CLOSED) return;
-    end();
-  });
-  source.addEventListener("gone", end);
+function listen() {
+  source = new RestingEventSource("/api/v1/events");
+  source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
+  source.addEventListener("gone", (event) => forget(JSON.parse(event.data).id));
+  // The stream says only what changes from now on.
+  source.onopen = () => askFor([...followed.keys()]);
+  // Without a stream they are asked for instead.
+  source.addEventListener("refused", () => askFor([...followed.keys()]));
 }
 
-function ask(id, onChange) {
-  setTimeout(async () => {
-    let settled = false;
+function hear(video) {
+  followed.get(video.id)?.(video);
+  if (isSettled(video)) forget(video.id);
+}
+
+function forget(id) {
+  followed.delete(id);
+  if (followed.size) return;
+  source?.close();
+  source = null;
+}
+
+/** Reads videos one after another. @param {string[]} ids */
+async function askFor(ids) {
+  if (ids.length > 1 && asking) return;
+  if (ids.length > 1) asking = true;
+  for (const id of ids) {
+    if (!followed.has(id)) continue;
     try {
-      const video = document.hidden ? null : await readVideo(id);
-      if (video) onChange(video);
-      settled = video !== null && isSettled(video);
+      hear(await readVideo(id));
     } catch {
-      // The next poll may succeed.
+      // The stream or the next round tells.
     }
-    if (!settled) ask(id, onChange);
-  }, ASK_EVERY_MS);
+  }
+  if (ids.length > 1) asking = false;
 }
