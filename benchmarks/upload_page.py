@@ -85,7 +85,7 @@ def _print(page: Page, what: str) -> None:
     slow = sum(each > 50 for each in frames)  # as long tasks are
     longest = max(tasks, default=0)
     print(f"{what}: frames median {statistics.median(frames):.0f} ms, longest {max(frames):.0f} ms,")
-    print(f"  {slow} of {len(frames)} over 50 ms; {len(tasks)} long tasks, {sum(tasks):.0f} ms, longest {longest:.0f} ms")
+    print(f"  {slow} of {len(frames)} over 50 ms; {len(tasks)} long tasks, {sum(tasks):.0f} ms, longest {longest:.0f}")
     page.evaluate(_RESET)
 
 

@@ -114,19 +114,15 @@ export class UploadRow {
     this.#learn(video);
     this.part("title").value = found.title;
     this.part("visibility").value = found.visibility;
+    [this.isEarlier, this.isAgain] = [true, true];
     this.#arrive(words("sentBefore"));
     this.#follow(found);
-    this.#say(words("sentBefore"));
-    // The button sends it all the same.
-    this.part("retry").hidden = false;
-    this.isAgain = true;
     return true;
   }
 
   /** Sends a file again that was sent before. */
   #startAgain() {
-    this.video = null;
-    this.part("retry").hidden = true;
+    [this.video, this.isEarlier] = [null, false];
     this.part("watch").hidden = true;
     return this.start();
   }
@@ -221,7 +217,8 @@ export class UploadRow {
     this.#say(sentence);
     this.part("pause").hidden = phase !== "uploading";
     this.part("resume").hidden = phase !== "paused";
-    this.part("retry").hidden = phase !== "failed";
+    // What was sent before can be sent all the same.
+    this.part("retry").hidden = phase !== "failed" && !this.isEarlier;
     this.part("cancel").hidden = !this.isActive && phase !== "failed";
     if (phase !== "uploading") this.part("numbers").textContent = "";
   }
@@ -345,7 +342,8 @@ export class UploadRow {
       this.part("watch").querySelector("span").textContent = words("details");
     } else if (video.playable) {
       if (video.state === "processing") this.#showForecast();
-      this.#enter("playable", words(video.state === "ready" ? "playable" : "playableMore"));
+      const sentence = words(video.state === "ready" ? "playable" : "playableMore");
+      this.#enter("playable", this.isEarlier ? words("sentBefore") : sentence);
       this.#offerWatch();
       this.#showPoster(video);
     } else {
