@@ -45,7 +45,7 @@ export async function take({ files, leftOut }) {
   const known = new Set(queue.rows.filter((row) => row.isActive).map((row) => likeness(row.file)));
   const fresh = files.filter((file) => !known.has(likeness(file)) && known.add(likeness(file)));
   await queue.add(fresh.map((file) => () => makeRow(file)));
-  if (fresh.length <= MOST_LOOKED_AT) for (const row of queue.rows.slice(-fresh.length)) row.showCost();
+  if (fresh.length <= MOST_LOOKED_AT) for (const row of queue.rows.slice(-fresh.length)) if (row.isActive) row.showCost();
 }
 
 /** Names files whose uploads a reload or a crash has interrupted. */
