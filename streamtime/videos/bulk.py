@@ -180,6 +180,22 @@ class Bulk:
         async with self._database.read() as connection:
             return int((await connection.execute(select(func.count()).select_from(matching.subquery()))).scalar_one())
 
+    async def find(self, caller: Caller, selection: Selection, *, limit: int) -> list[Video]:
+        """Return the videos of a selection that are not in the trash, up to `limit` of those of a filter.
+
+        Raises:
+            NotFound: the caller may not manage a video that is named.
+        """
+        if not selection.ids:
+            query = replace(selection.query, scope=ListScope.OWN, limit=min(limit, MAX_LIMIT))
+            return (await self._listing.page(caller, query)).items
+        in_order = list(dict.fromkeys(selection.ids))[: MAX_VIDEOS + 1]
+        read = await self._read(caller, videos.c.public_id.in_(in_order), videos.c.deleted_at_ms.is_(None))
+        found = {video.public_id: video for video in read}
+        if len(found) < len(in_order):
+            raise NotFound
+        return [found[each] for each in in_order]
+
     async def run(self, caller: Caller, selection: Selection, change: BulkChange, by: Actor) -> BulkResult:
         """Change up to `MAX_VIDEOS` videos.
 

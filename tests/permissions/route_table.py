@@ -18,6 +18,7 @@ from tests.permissions.rules import (
     everyone,
     full_scope_required,
     library_required,
+    own_archive,
     own_resource,
     own_upload,
     own_watching,
@@ -122,6 +123,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/history/pause": {"POST": RouteRule(account_required, {}, consumes=True)},
     "/history/{video:str}/remove": {"POST": RouteRule(own_watching, {}, consumes=True)},
     "/library/bulk": {"POST": RouteRule(library_required, {"data": {}}, consumes=True)},
+    "/library/download": {"POST": RouteRule(library_required, {"data": {"all": "yes"}})},
     "/library/filters": {"POST": RouteRule(account_required, {"data": {"name": "a"}}, consumes=True)},
     "/library/filters/new": {"GET": RouteRule(account_required)},
     "/library/filters/{saved:str}": {
@@ -263,6 +265,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
             account_required, {"json": {"action": "visibility", "videos": ["{video}"], "visibility": "public"}}
         ),
     },
+    "/api/v1/videos/download": {"POST": RouteRule(own_archive, {"json": {"videos": ["{video}"]}}, exists_in=KEPT)},
     VIDEO: {
         "GET": RouteRule(can_watch),
         "PATCH": RouteRule(can_manage, {"json": {"title": "Taken over"}}, consumes=True),

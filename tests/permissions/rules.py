@@ -134,6 +134,11 @@ def own_resource(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule l
     return ALLOWED if who == "owner" else NOT_FOUND
 
 
+def own_archive(who: Who, state: State) -> Verdict:
+    """An archive of originals: 404 for videos that the caller cannot manage."""
+    return can_manage_or_404(who, state) if signed_in(who) else SIGN_IN
+
+
 def full_scope_required(who: Who, state: State) -> Verdict:
     """Managing access needs credentials with full scope."""
     return FORBIDDEN if who == "token of another" else account_required(who, state)
@@ -214,6 +219,7 @@ class RouteRule:
             can_manage,
             owner_alone,
             can_manage_or_404,
+            own_archive,
             can_restore,
             can_restore_or_404,
             by_ticket,

@@ -6,14 +6,17 @@ import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
+from litestar.response import Stream
 
 from streamtime.auth.access import Access, Caller, Visibility
 from streamtime.auth.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.api.filters import FilterBody
+from streamtime.http.api.operations import ZipAnswer
 from streamtime.http.problems import problems
 from streamtime.http.requests import Text, account_id
-from streamtime.http.services import LibraryServices, PlaylistServices
+from streamtime.http.services import LibraryServices, PlaybackServices, PlaylistServices
+from streamtime.http.video_archive import MAX_FILES, archive_of
 from streamtime.ids import public_id
 from streamtime.videos.bulk import MAX_COUNT, MAX_VIDEOS, BulkAction, BulkChange, Outcome, Selection, VideoOutcome
 from streamtime.videos.listing import Filters, Query, Sort
@@ -48,6 +51,12 @@ class OutcomeBody(msgspec.Struct):
     outcome: Outcome
     code: str | None
     detail: str | None
+
+
+class DownloadRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The ids of the videos, in the order of the archive."""
+
+    videos: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=MAX_FILES)]
 
 
 class BulkAnswer(msgspec.Struct):
@@ -131,6 +140,29 @@ async def change_videos(
         next=result.next,
         batch=batch,
     )
+
+
+@post(
+    "/api/v1/videos/download",
+    status_code=200,
+    responses=problems(401, 403, 404, 409, 413),
+    operation_class=ZipAnswer,
+    tags=["library"],
+    summary="Download the originals of many videos",
+)
+async def download_videos(
+    data: JSONBody[DownloadRequest],
+    caller: NamedDependency[Caller],
+    library: NamedDependency[LibraryServices],
+    playback: NamedDependency[PlaybackServices],
+) -> Stream:
+    """One ZIP archive of known length, not compressed, of up to 100 originals of videos that the caller may manage.
+
+    Videos whose original was not kept are named in a text file in it. It has no ranges: a broken download begins anew.
+    """
+    account_id(caller)
+    found = await library.bulk.find(caller, Selection(ids=data.videos), limit=MAX_FILES)
+    return await archive_of(found, caller, playback)
 
 
 def _names_batch(data: BulkRequest) -> bool:

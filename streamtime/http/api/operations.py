@@ -47,6 +47,17 @@ class OptionalBody(Operation):
 
 
 @dataclass
+class ZipAnswer(Operation):
+    """A request whose answer is a ZIP archive."""
+
+    def __post_init__(self) -> None:
+        """Set the content of the answer."""
+        answer = (self.responses or {})["200"]
+        if isinstance(answer, OpenAPIResponse):
+            answer.content = {"application/zip": _BYTES}
+
+
+@dataclass
 class BinaryBody(Operation):
     """A request whose body is a file of any content type."""
 

@@ -5,15 +5,16 @@ from typing import Any
 
 from litestar import post
 from litestar.di import NamedDependency
-from litestar.response import Redirect, Response
+from litestar.response import Redirect, Response, Stream
 
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
-from streamtime.errors import Invalid
+from streamtime.errors import Conflict, Invalid
 from streamtime.http.library_filter import VISIBILITIES, LibraryFilter
 from streamtime.http.requests import PageRequest, read_form, require_uploader
-from streamtime.http.services import LibraryServices, PlaylistServices, VideoServices
+from streamtime.http.services import LibraryServices, PlaybackServices, PlaylistServices, VideoServices
 from streamtime.http.templates import Templates
+from streamtime.http.video_archive import MAX_FILES, archive_of
 from streamtime.http.views.bulk import result_query
 from streamtime.ids import public_id
 from streamtime.videos.bulk import MAX_VIDEOS, BulkAction, BulkChange, Selection, VideoOutcome
@@ -59,6 +60,25 @@ async def change_many(
     outcomes, left = await _run_all(library, caller, selection, change, actor)
     query = result_query(action, outcomes, change.batch if videos.trash.retention_days else None, left=left)
     return Redirect(f"{shown.href}{'&' if shown.text else '?'}{query}", status_code=303)
+
+
+@post("/library/download", include_in_schema=False)
+async def download_many(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    library: NamedDependency[LibraryServices],
+    playback: NamedDependency[PlaybackServices],
+) -> Stream:
+    """Send the originals of the videos in `videos`, or of `all` of the filter, as one archive."""
+    require_uploader(caller)
+    fields, ids = await read_form(request, "filter", "all"), await _ids(request)
+    if not (ids or fields["all"]):
+        raise Invalid("Choose some videos first.", field="videos")
+    shown = LibraryFilter.parse(fields["filter"])
+    selection = Selection(ids=() if fields["all"] else ids, query=shown.query())
+    if fields["all"] and await library.bulk.count(caller, selection.query) > MAX_FILES:
+        raise Conflict(f"At most {MAX_FILES} videos can be downloaded at once.", code="too_many_files")
+    return await archive_of(await library.bulk.find(caller, selection, limit=MAX_FILES), caller, playback)
 
 
 async def _ids(request: PageRequest) -> list[str]:

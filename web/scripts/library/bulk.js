@@ -64,8 +64,10 @@ class Bulk {
 
   /** @param {SubmitEvent} event */
   async #onSubmit(event) {
-    event.preventDefault();
     event.stopPropagation();
+    // The browser sends the form itself, and saves the answer.
+    if (event.submitter?.hasAttribute("formaction")) return;
+    event.preventDefault();
     const action = event.submitter?.value;
     if (!action || this.#busy || !this.#selection.count || !(await this.#isConfirmed(action))) return;
     this.#busy = true;
