@@ -18,7 +18,7 @@ from streamtime.playback.media_reader import MediaRange
 from streamtime.videos.video import Video
 
 MAX_FILES = 100
-"""Files of one archive. A broken download begins anew, so an archive should not be endless."""
+"""Files of one archive. A broken download has to be repeated from its beginning, which limits what is useful."""
 
 _LEFT_OUT = "not in this archive.txt"
 
