@@ -380,6 +380,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
                 "DELETE": RouteRule(own_watching, {}, consumes=True),
             },
         }.items()
+    },
     "/api/v1/me/filters": {
         "GET": RouteRule(account_required),
         "POST": RouteRule(account_required, {"json": {"name": "a", "query": ""}}, consumes=True),

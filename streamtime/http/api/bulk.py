@@ -158,7 +158,7 @@ async def download_videos(
 ) -> Stream:
     """One ZIP archive of known length, not compressed, of up to 100 originals of videos that the caller may manage.
 
-    Videos whose original was not kept are named in a text file in it. It has no ranges: a broken download has to be repeated.
+    Videos whose original was not kept are named in a text file in it. It has no ranges.
     """
     account_id(caller)
     found = await library.bulk.find(caller, Selection(ids=data.videos), limit=MAX_FILES)
