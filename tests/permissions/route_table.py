@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from tests.permissions.media_routes import KEPT, MEDIA, MOUNTS
 from tests.permissions.rules import (
     RouteRule,
     account_required,
     admin_or_403,
     admin_or_404,
-    by_ticket,
     can_manage,
     can_manage_or_404,
     can_restore,
@@ -27,11 +27,6 @@ from tests.permissions.rules import (
     upload_scope,
 )
 
-PLAYABLE = ("private", "members", "unlisted", "public", "processing")
-"""States in which a video can be played; the one in processing is playable already."""
-
-READY = ("private", "members", "unlisted", "public")
-KEPT = (*READY, "processing", "failed")
 FORM = {"data": {"visibility": "public", "title": "Taken over", "next": "/library"}}
 CAPTIONS = {"params": {"language": "fr"}, "content": b"1\n00:00:00,000 --> 00:00:01,000\nTaken over\n"}
 CAPTIONS_FORM = {"data": {"language": "fr", "label": ""}, "files": {"file": ("a.srt", CAPTIONS["content"])}}
@@ -61,27 +56,6 @@ PLAYLISTS = "/api/v1/playlists"
 PLAYLIST = PLAYLISTS + "/{playlist:str}"
 PLAYLIST_PAGE = "/playlists/{playlist:str}"
 WATCH = "/watch/{video:str}"
-MEDIA: dict[str, tuple[str, ...]] = {
-    "/{video}/master.m3u8": PLAYABLE,
-    "/{video}/original": KEPT,
-    "/{video}/{height}.mp4": PLAYABLE,
-    "/{video}/{generation}/{rendition}/{number}.m4s": PLAYABLE,
-    "/{video}/{generation}/{rendition}/playlist.m3u8": PLAYABLE,
-    "/{video}/{generation}/{rendition}/init.mp4": PLAYABLE,
-    "/{video}/{generation}/{rendition}/iframes.m3u8": PLAYABLE,
-    "/{video}/{generation}/{rendition}/rendition.mp4": PLAYABLE,
-    "/{video}/{generation}/poster.jpg": PLAYABLE,
-    "/{video}/{generation}/captions/{captions}.m3u8": PLAYABLE,
-    "/{video}/{generation}/captions/{captions}.vtt": PLAYABLE,
-    "/{video}/{generation}/chapters.vtt": PLAYABLE,
-    "/{video}/{generation}/storyboard.vtt": PLAYABLE,
-    "/{video}/{generation}/storyboard-{number}.jpg": PLAYABLE,
-    "/{video}/{generation}/preview.mp4": PLAYABLE,
-}
-"""The media routes of a video, and the states in which they exist; the same with a ticket."""
-
-MOUNTS = (("/media", can_watch), ("/t/{ticket}/media", by_ticket))
-
 ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     # public pages
     "/": {"GET": RouteRule(everyone)},
