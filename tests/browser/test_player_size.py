@@ -16,6 +16,7 @@ MakeClip = Callable[..., Path]
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1440, "height": 900}
+FILM: ViewportSize = {"width": 1920, "height": 1080}
 WALL: ViewportSize = {"width": 2560, "height": 1440}
 SHAPES = {"tall": (180, 320), "usual": (320, 180), "scope": (480, 200)}
 _BOX = "document.getElementById('player').getBoundingClientRect().toJSON()"
@@ -55,6 +56,22 @@ def test_the_player_has_the_shape_of_the_film(page: Page, ada: Person, clip: Mak
         assert box["width"] / box["height"] == pytest.approx(width / height, rel=0.02)
         assert box["left"] >= 0
         assert box["right"] <= window["width"]
+
+
+def test_title_and_actions_are_above_the_fold(page: Page, long_film: str) -> None:
+    for window in (DESK, FILM):
+        page.set_viewport_size(window)
+        opened(page, long_film)
+        for part in (page.locator(".watch-title"), page.locator(".watch-more > summary")):
+            expect(part).to_be_in_viewport(ratio=1)
+
+
+def test_a_phone_held_sideways_shows_the_film_alone(page: Page, long_film: str) -> None:
+    page.set_viewport_size({"width": 844, "height": 390})
+    box = opened(page, long_film).evaluate(_BOX)
+    assert (box["left"], box["top"], box["width"], box["height"]) == (0, 0, 844, 390)
+    page.get_by_role("heading", level=1).scroll_into_view_if_needed()
+    expect(page.locator(".topbar")).to_be_in_viewport(ratio=1)
 
 
 def test_a_double_click_is_full_screen_and_back(page: Page, long_film: str) -> None:
