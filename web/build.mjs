@@ -26,6 +26,8 @@ const entryPoints = {
   drop: "scripts/drop.js",
   upload: "scripts/upload.js",
   "service-worker": "scripts/service-worker.js",
+  edit: "scripts/edit.js",
+  cut: "scripts/cut.js",
 };
 const styles = { app: "styles/app.css" };
 

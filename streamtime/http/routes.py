@@ -59,6 +59,7 @@ from streamtime.http.pages import bulk as bulk_pages
 from streamtime.http.pages import playlists as playlist_pages
 from streamtime.http.pages import saved_filters as filter_pages
 from streamtime.http.pages import search as search_pages
+from streamtime.http.pages import versions as version_pages
 
 ROUTES: tuple[Any, ...] = (
     # pages
@@ -137,6 +138,11 @@ ROUTES: tuple[Any, ...] = (
     edit.replace_captions,
     edit.delete_captions_page,
     edit.delete_captions,
+    version_pages.cut_page,
+    version_pages.cut,
+    version_pages.rotate,
+    version_pages.versions_fragment,
+    version_pages.change_versions,
     edit_chapters.set_chapters,
     edit_chapters.set_poster,
     edit.prepare_video_again,

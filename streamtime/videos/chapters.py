@@ -27,6 +27,7 @@ DESCRIBED_LEAST = 3
 
 _LINE = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?(?:\s*[-\u2013\u2014:|]\s+|\s+)(\S.*)", re.ASCII)
 _BULLET = re.compile(r"^(?:[-*\u2022\u2013]\s*)?[(\[]?((?:\d{1,3}:)?\d{1,3}:\d{2})[)\]]?(?=\s)")
+_TIME = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 _MAX_SHOWN = 40
 
@@ -215,6 +216,16 @@ def parse_chapters(text: str) -> list[ChapterStart]:
 def format_chapters(chapters: Iterable[Chapter]) -> str:
     """Return chapters as the text that `parse_chapters` reads."""
     return "\n".join(f"{_time(chapter.start_ms)} {chapter.title}" for chapter in chapters)
+
+
+def parse_time(text: str) -> int | None:
+    """Parse a time as players show it, `1:05` or `1:02:03.5`, to milliseconds; None if it is none."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return None
+    hours, minutes, seconds, fraction = match.groups()
+    whole_s = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
+    return whole_s * 1000 + int((fraction or "0").ljust(3, "0"))
 
 
 def one_line(text: str) -> str:

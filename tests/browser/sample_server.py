@@ -65,6 +65,7 @@ class SampleServer:
             "watch failed": f"/watch/{self.failed}",
             "watch uploading": f"/watch/{self.uploading}",
             "edit": f"/watch/{self.ready}/edit",
+            "trim and cut": f"/watch/{self.ready}/cut",
             "history": f"/watch/{self.ready}/history",
             "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
             "history failed": f"/watch/{self.failed}/history",

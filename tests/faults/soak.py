@@ -27,6 +27,7 @@ from tests.faults.random_kills import kill_at_random
 from tests.faults.slow_disk import LONGER_MS, read_latencies
 from tests.faults.state_machine import ServerStateMachine
 from tests.faults.traced_server import TracedServer, faulty_bucket, running_traced_server
+from tests.faults.version_operations import VERSION_OPERATIONS
 from tests.s3 import s3_server
 
 KILLS = 300
@@ -45,7 +46,8 @@ class Soak:
     def __init__(self, film: bytes, options: argparse.Namespace, s3_endpoint: str | None) -> None:
         self._s3_endpoint = s3_endpoint
         self._only = options.operation
-        self._operations = (*OPERATIONS, *LIST_OPERATIONS) if s3_endpoint is None else BUCKET_OPERATIONS
+        local = (*OPERATIONS, *LIST_OPERATIONS, *VERSION_OPERATIONS)
+        self._operations = local if s3_endpoint is None else BUCKET_OPERATIONS
         self._film = film
         self._seed = options.seed
         self._attempts = options.attempts

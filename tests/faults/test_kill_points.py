@@ -8,6 +8,7 @@ from tests.faults.list_operations import LIST_OPERATIONS
 from tests.faults.operations import BUCKET_OPERATIONS, OPERATIONS, Purge
 from tests.faults.points import Point
 from tests.faults.traced_server import TracedServer
+from tests.faults.version_operations import VERSION_OPERATIONS
 
 LOG = "the log of the database"
 
@@ -23,11 +24,14 @@ SAMPLE = (
     Point("purge", "unlink", "an object", nth=2),
     Point("mark", "fdatasync", LOG, nth=2),
     Point("playlist", "write", "an answer", nth=2),
+    Point("cut in place", "fdatasync", LOG, nth=5),
+    Point("replace", "fdatasync", LOG, nth=9),
 )
 
 
 def test_a_kill_there_loses_nothing_acknowledged(traced_server: TracedServer, film: bytes) -> None:
-    operations = {operation.name: operation for operation in (*OPERATIONS, *LIST_OPERATIONS)}
+    local = (*OPERATIONS, *LIST_OPERATIONS, *VERSION_OPERATIONS)
+    operations = {operation.name: operation for operation in local}
     tried = [kill_at(traced_server, operations[point.operation](), film, point) for point in SAMPLE]
     print(*tried, sep="\n")
     assert all(one.met for one in tried)

@@ -166,6 +166,15 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     },
     WATCH + "/chapters": {"POST": RouteRule(can_manage, {"data": {"chapters": ""}}, consumes=True)},
     WATCH + "/poster": {"POST": RouteRule(can_manage, {"files": {"picture": ("a.jpg", b"none")}}, consumes=True)},
+    WATCH + "/cut": {
+        "GET": RouteRule(can_manage),
+        "POST": RouteRule(can_manage, {"data": {"parts": "0:00 - 0:01"}}, consumes=True),
+    },
+    WATCH + "/rotate": {"POST": RouteRule(can_manage, {"data": {"degrees": "90"}}, consumes=True)},
+    WATCH + "/versions": {
+        "GET": RouteRule(can_manage),
+        "POST": RouteRule(can_manage, {"data": {"action": "cancel"}}, exists_in=(), consumes=True),
+    },
     WATCH + "/again": {"POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, {}, consumes=True)},

@@ -21,6 +21,7 @@ from streamtime.http.templates import Templates
 from streamtime.http.tracks import caption_bodies, tracks_of
 from streamtime.http.video_urls import watch_href
 from streamtime.http.views.space import DuplicateView, duplicate_of
+from streamtime.http.views.versions import VersionsView, versions_view
 from streamtime.http.views.videos import WatchView
 from streamtime.languages import LANGUAGES
 from streamtime.videos.editing import Edit
@@ -55,8 +56,8 @@ async def edit_page(
 ) -> Response[str]:
     """Show the form with the current values."""
     found = await videos.repository.require(caller, video, Access.MANAGE)
-    view, duplicate = await watch_view(found, caller, videos, storage, clock), await duplicate_of(found, videos)
-    return _edit(request, templates, view, _form_of(found), status=200, duplicate=duplicate)
+    shown = await _shown(found, caller, videos, storage, clock)
+    return _edit(request, templates, shown, _form_of(found), status=200)
 
 
 @post("/watch/{video:str}/edit", include_in_schema=False)
@@ -82,8 +83,8 @@ async def edit(
         await videos.editor.apply(found, changes, actor)
     except Invalid as error:
         form = {**fields, "errors": {error.field or "": error.message}}
-        view, duplicate = await watch_view(found, caller, videos, storage, clock), await duplicate_of(found, videos)
-        return _edit(request, templates, view, form, status=400, duplicate=duplicate)
+        shown = await _shown(found, caller, videos, storage, clock)
+        return _edit(request, templates, shown, form, status=400)
     return Redirect(watch_href(found), status_code=303)
 
 
@@ -168,8 +169,22 @@ async def show_edit_form_again(
     errors: FormErrors,
 ) -> Response[str]:
     """Return the edit page with the errors of one of its other forms."""
+    shown = await _shown(video, caller, videos, storage, clock)
+    return _edit(request, templates, shown, _form_of(video), status=400, errors=errors)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the edit page shows besides its forms."""
+
+    view: WatchView
+    duplicate: DuplicateView | None
+    versions: VersionsView
+
+
+async def _shown(video: Video, caller: Caller, videos: VideoServices, storage: StorageServices, clock: Clock) -> _Shown:
     view, duplicate = await watch_view(video, caller, videos, storage, clock), await duplicate_of(video, videos)
-    return _edit(request, templates, view, _form_of(video), status=400, duplicate=duplicate, errors=errors)
+    return _Shown(view, duplicate, await versions_view(video, videos, storage))
 
 
 def _form_of(video: Video) -> Form:
@@ -187,11 +202,10 @@ def _form_of(video: Video) -> Form:
 def _edit(
     request: PageRequest,
     templates: Templates,
-    view: WatchView,
+    shown: _Shown,
     form: Form,
     *,
     status: int,
-    duplicate: DuplicateView | None,
     errors: FormErrors | None = None,
 ) -> Response[str]:
     errors = errors or FormErrors()
@@ -200,11 +214,12 @@ def _edit(
         "pages/edit.html",
         title="Edit",
         status=status,
-        video=view,
+        video=shown.view,
         form=form,
-        duplicate=duplicate,
+        duplicate=shown.duplicate,
+        versions=shown.versions,
         captions=errors.captions or NO_CAPTIONS,
-        chapters=errors.chapters or {"text": view.chapters_text, "error": None},
+        chapters=errors.chapters or {"text": shown.view.chapters_text, "error": None},
         poster_error=errors.poster,
         languages=LANGUAGES,
     )

@@ -1,0 +1,45 @@
+/** The edit page: another file for the video is uploaded, resumed after a lost connection, and its progress shown. */
+import { Upload } from "tus-js-client";
+import { csrfToken } from "./page/csrf.js";
+import { words } from "./page/words.js";
+
+const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000, 30_000];
+
+/** @param {HTMLInputElement} input */
+function send(input) {
+  const [file] = input.files;
+  const state = document.querySelector("[data-replace-state]");
+  if (!file) return;
+  input.disabled = true;
+  const upload = new Upload(file, {
+    endpoint: "/api/v1/uploads",
+    chunkSize: 32 << 20,
+    retryDelays: RETRY_DELAYS_MS,
+    metadata: { filename: file.name, replaces: input.dataset.replace },
+    headers: { "X-CSRF-Token": csrfToken() },
+    storeFingerprintForResuming: false,
+    onProgress: (sent, total) => {
+      state.textContent = words("replacing", { percent: total ? Math.floor((100 * sent) / total) : 0 });
+    },
+    onSuccess: () => location.reload(),
+    onError: (error) => {
+      input.disabled = false;
+      input.value = "";
+      state.textContent = reason(error);
+    },
+  });
+  upload.start();
+}
+
+/** @param {Error & { originalResponse?: { getBody(): string } }} error */
+function reason(error) {
+  try {
+    return JSON.parse(error.originalResponse.getBody()).detail;
+  } catch {
+    return words("replaceFailed");
+  }
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.matches?.("[data-replace]")) send(target);
+});
