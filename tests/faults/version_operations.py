@@ -66,6 +66,10 @@ class CutInPlace(VersionOperation):
         restored = server.ann.api.post(f"/api/v1/videos/{self.video}/versions/previous/restore")
         assert restored.status_code == 204
         assert server.ann.api.get(f"/media/{self.video}/original").content == self.before
+        # The stills of what was cut may still be in the making: they are given up.
+        wait_until(
+            lambda: server.consistency.idle() and not server.consistency.differences(), "consistent", within_s=IDLE_WITHIN_S
+        )
 
 
 VERSION_OPERATIONS: tuple[type[Operation], ...] = (Replace, CutInPlace)
