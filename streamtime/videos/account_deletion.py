@@ -5,7 +5,7 @@ The row stays as a tombstone without its name until its objects are collected; `
 
 from dataclasses import replace
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 
 from streamtime.auth.access import Role
 from streamtime.auth.administration import require_another_admin
@@ -30,6 +30,13 @@ from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
 from streamtime.videos.video import select_videos, video_from_row
+
+
+def _own_videos(user: User) -> Select[tuple[object, ...]]:
+    """Select a user's videos, also in the trash; versions go with their videos."""
+    return select_videos().where(
+        videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None), videos.c.version_of.is_(None)
+    )
 
 
 class AccountDeletion:
@@ -87,7 +94,7 @@ class AccountDeletion:
                 f"{new_owner.name} cannot take them: videos go to another account that may have some and may sign in."
             )
             raise Conflict(message, code="no_heir")
-        query = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        query = _own_videos(user)
         found = [video_from_row(row, ()) for row in (await tx.execute(query)).mappings()]
         await tx.execute(update(videos).where(videos.c.owner_id == user.id).values(owner_id=new_owner.id))
         await tx.execute(update(objects).where(objects.c.owner_id == user.id).values(owner_id=new_owner.id))
@@ -101,7 +108,7 @@ class AccountDeletion:
         return len(found)
 
     async def _purge(self, tx: Transaction, user: User, delete_videos: bool) -> int:
-        query = select_videos().where(videos.c.owner_id == user.id, videos.c.purged_at_ms.is_(None))
+        query = _own_videos(user)
         found = [video_from_row(row, ()) for row in (await tx.execute(query)).mappings()]
         if found and not delete_videos:
             message = f"{user.name} has {len(found)} videos. Choose a new owner for them, or delete them too."

@@ -80,6 +80,12 @@ class VideoDeletion:
             await self._audit.record(tx, by, AuditEvent.VIDEO_DELETED, video.public_id, title=row["title"], final="yes")
         self._updater.publish_deleted(tx, video)
 
+    async def discard_pending_versions(self, tx: Transaction, video: Video) -> None:
+        """Cancel the version of a video that is being prepared; the previous one stays."""
+        for version in await _versions_of(tx, video):
+            if version.version_kind != "previous":
+                await self.purge(tx, version)
+
     async def queue_garbage_collection(self, tx: Transaction) -> None:
         """Queue the deletion of objects that are pending deletion, and of the rows that wait for it."""
         await self._work_queue.collect(tx)

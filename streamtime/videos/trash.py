@@ -96,6 +96,7 @@ class Trash:
             await self._deletion.purge(tx, video, by)
             return
         await self._lifecycle.stop(tx, video)
+        await self._deletion.discard_pending_versions(tx, video)
         await self._lifecycle.add_timeline_entry(tx, video, "binned", "It was deleted, and is in the bin.")
         deleted_at = self._retention.deleted_at_ms(row["created_at_ms"])
         values = {"deleted_at_ms": deleted_at, "deletion_batch": batch}

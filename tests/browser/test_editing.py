@@ -52,10 +52,13 @@ def test_another_file_is_uploaded_on_the_edit_page(page: Page, ada: Person, film
 
 def test_chapters_are_a_list(page: Page, ada: Person, film: str) -> None:
     page.goto(f"/watch/{film}/edit")
-    page.get_by_role("button", name="Add a chapter").click()
+    page.get_by_role("button", name="Add a chapter at").click()
     page.keyboard.type("Begin")
-    page.get_by_role("button", name="Add a chapter").click()
+    seek = "(video) => new Promise((done) => { video.onseeked = done; video.preload = 'auto'; video.currentTime = 2; })"
+    page.locator(".edit-player").evaluate(seek)
+    page.get_by_role("button", name="Add a chapter at").click()
     page.keyboard.type("Later")
+    expect(page.get_by_label("Time", exact=True).nth(1)).to_have_value("0:02")
     page.get_by_label("Time", exact=True).nth(1).fill("0:02.5")
     page.get_by_role("button", name="Save chapters").click()
     page.wait_for_url("**/edit#chapters")

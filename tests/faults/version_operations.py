@@ -67,9 +67,8 @@ class CutInPlace(VersionOperation):
         assert restored.status_code == 204
         assert server.ann.api.get(f"/media/{self.video}/original").content == self.before
         # The stills of what was cut may still be in the making: they are given up.
-        wait_until(
-            lambda: server.consistency.idle() and not server.consistency.differences(), "consistent", within_s=IDLE_WITHIN_S
-        )
+        check = server.consistency
+        wait_until(lambda: check.idle() and not check.differences(), "it is consistent", within_s=IDLE_WITHIN_S)
 
 
 VERSION_OPERATIONS: tuple[type[Operation], ...] = (Replace, CutInPlace)

@@ -1,8 +1,7 @@
 """The expected rule of every route of the application. A route without one fails the test."""
 
-from typing import Any
-
 from tests.permissions.media_routes import KEPT, MEDIA, MOUNTS
+from tests.permissions.editing_routes import EDITING_RULES
 from tests.permissions.rules import (
     RouteRule,
     account_required,
@@ -30,8 +29,6 @@ from tests.permissions.rules import (
 FORM = {"data": {"visibility": "public", "title": "Taken over", "next": "/library"}}
 CAPTIONS = {"params": {"language": "fr"}, "content": b"1\n00:00:00,000 --> 00:00:01,000\nTaken over\n"}
 CAPTIONS_FORM = {"data": {"language": "fr", "label": ""}, "files": {"file": ("a.srt", CAPTIONS["content"])}}
-CHAPTERS: dict[str, Any] = {"json": {"chapters": []}}
-CUT: dict[str, Any] = {"json": {"parts": [{"start_ms": 0, "end_ms": 1000}]}}
 TUS = {"Tus-Resumable": "1.0.0"}
 BEGIN = {"headers": {**TUS, "Upload-Length": "5"}}
 APPEND = {
@@ -164,17 +161,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "GET": RouteRule(can_manage, exists_in=()),
         "POST": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
-    WATCH + "/chapters": {"POST": RouteRule(can_manage, {"data": {"chapters": ""}}, consumes=True)},
-    WATCH + "/poster": {"POST": RouteRule(can_manage, {"files": {"picture": ("a.jpg", b"none")}}, consumes=True)},
-    WATCH + "/cut": {
-        "GET": RouteRule(can_manage),
-        "POST": RouteRule(can_manage, {"data": {"parts": "0:00 - 0:01"}}, consumes=True),
-    },
-    WATCH + "/rotate": {"POST": RouteRule(can_manage, {"data": {"degrees": "90"}}, consumes=True)},
-    WATCH + "/versions": {
-        "GET": RouteRule(can_manage),
-        "POST": RouteRule(can_manage, {"data": {"action": "cancel"}}, exists_in=(), consumes=True),
-    },
+    **EDITING_RULES,
     WATCH + "/again": {"POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, {}, consumes=True)},
@@ -280,18 +267,6 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "GET": RouteRule(own_watching),
         "PUT": RouteRule(can_watch, {"json": {"position_ms": 1000}}, consumes=True),
     },
-    VIDEO + "/chapters": {
-        "GET": RouteRule(can_watch),
-        "PUT": RouteRule(can_manage, CHAPTERS, consumes=True),
-        "DELETE": RouteRule(can_manage, {}, consumes=True),
-    },
-    VIDEO + "/versions": {"GET": RouteRule(can_manage)},
-    VIDEO + "/versions/pending": {"DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
-    VIDEO + "/versions/previous": {"DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
-    VIDEO + "/versions/previous/restore": {"POST": RouteRule(can_manage, {}, exists_in=(), consumes=True)},
-    VIDEO + "/rotate": {"POST": RouteRule(can_manage, {"json": {"degrees": 90}}, consumes=True)},
-    VIDEO + "/cut": {"POST": RouteRule(can_manage, CUT, consumes=True)},
-    VIDEO + "/poster": {"PUT": RouteRule(can_manage, {"content": b"none"}, consumes=True)},
     VIDEO + "/captions": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, CAPTIONS, consumes=True)},
     VIDEO + "/captions/{name:str}": {
         "PUT": RouteRule(can_manage, CAPTIONS, exists_in=(), consumes=True),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.clips import make_clip
-from tests.people import TUS, Person, upload_headers
+from tests.people import PASSWORD, TUS, Person, csrf_of, upload_headers
 from tests.server import Server, wait_until
 from tests.system.player import decode, fetch, video_playlists
 
@@ -175,3 +175,33 @@ def test_a_cut_in_place_is_exact_and_can_be_undone(vera: Person, film: bytes) ->
     assert vera.api.post(f"/api/v1/videos/{video}/versions/previous/restore").status_code == 204
     assert vera.look(video)["duration_ms"] == before["duration_ms"]
     assert vera.api.get(f"/media/{video}/original").content == film
+
+
+def test_the_trash_takes_the_previous_version_with_it(vera: Person, film: bytes, small_clip: Path) -> None:
+    video = vera.send(film, title="Binned")
+    ready(vera, video)
+    data = small_clip.read_bytes() + bytes(12)
+    at = replacement(vera, video, data)
+    assert vera.append(at, 0, data).status_code == 204
+    adopted(vera, video)
+    pending = replacement(vera, video, b"12345")
+    vera.api.delete(f"/api/v1/videos/{video}").raise_for_status()
+    assert vera.api.head(pending, headers=TUS).status_code == 404, "what was being prepared is cancelled"
+    vera.api.post(f"/api/v1/videos/{video}/restore").raise_for_status()
+    found = versions(vera, video)
+    assert (found["pending"], found["previous"]["replaced_file"]) == (None, "video")
+    vera.api.delete(f"/api/v1/videos/{video}", params={"now": "true"}).raise_for_status()
+    assert vera.api.get(f"/api/v1/videos/{video}/versions").status_code == 404
+
+
+def test_an_account_is_deleted_with_all_versions(shared_server: Server, vera: Person, film: bytes) -> None:
+    gone = shared_server.person("gone")
+    video = gone.send(film + bytes(12), title="Gone")
+    ready(gone, video)
+    wanted = {"parts": [{"start_ms": 0, "end_ms": 2000}], "target": "same"}
+    gone.api.post(f"/api/v1/videos/{video}/cut", json=wanted).raise_for_status()
+    adopted(gone, video)
+    page = gone.browser.get("/settings/account").text
+    form = {"csrf_token": csrf_of(page), "password": PASSWORD, "name": "gone"}
+    assert gone.browser.post("/settings/account", data=form).status_code in {200, 303}
+    assert vera.api.get("/api/v1/videos", params={"owner": "gone"}).json()["items"] == []

@@ -19,7 +19,6 @@ from streamtime.http.pages.watch import watch_view
 from streamtime.http.requests import Form, PageRequest, read_form, wants_fragment
 from streamtime.http.services import StorageServices, UploadServices, VideoServices
 from streamtime.http.templates import Templates
-from streamtime.http.video_urls import mp4_url
 from streamtime.http.views.versions import versions_view
 from streamtime.videos.chapters import parse_time
 from streamtime.videos.quota import QuotaExceeded
@@ -28,9 +27,6 @@ from streamtime.workers.cut_order import CutPart
 
 _LINE = re.compile(r"\s*([\d:.,]+)\s*(?:-|\u2013|to)\s*([\d:.,]+)\s*")
 Choice = TypeVar("Choice", CutMode, CutTarget)
-
-_PREVIEW_LINES = 480
-"""The cut page plays the largest rendition up to this size: it is sought in often."""
 
 
 @get("/watch/{video:str}/cut", include_in_schema=False)
@@ -164,9 +160,6 @@ async def _cut(
     *,
     status: int = 200,
 ) -> Response[str]:
-    names = (await videos.renditions.names([video.id])).get(video.id, [])
-    small = [name for name in names if int(name.removesuffix("p")) <= _PREVIEW_LINES]
-    name = small[0] if small else names[-1] if names else None
     original = await storage.ledger.find([video.source_object_id]) if video.source_object_id else []
     return templates.page(
         request,
@@ -174,7 +167,6 @@ async def _cut(
         title="Trim and cut",
         status=status,
         video=await watch_view(video, caller, videos, storage, clock),
-        source=None if name is None else mp4_url(video, name),
         original_text=size_text(original[0].length_bytes) if original else None,
         form=form,
     )

@@ -83,6 +83,7 @@ VISIBILITY_TEXTS = {
 
 _BADGES = ((2160, "4K"), (1440, "1440p"))
 _POSTER_WIDTH = 1280
+_EDITING_LINES = 480
 _DEFAULT_SHAPE = (16, 9)
 _MAX_TILES = 24
 _MARKS = re.compile(r"(?P<link>https?://[^\s<>\"']{1,500})|(?<![\d:])(?P<time>(?:\d{1,2}:)?\d{1,2}:\d{2})(?![\d:])")
@@ -169,6 +170,13 @@ class WatchView(VideoCard):
     poster_uploaded: bool
     captions: list[CaptionBody]
     storyboard_tiles: list[StoryboardTile]
+
+    @property
+    def editing_url(self) -> str | None:
+        """A rendition as one file, for pages on which the video is edited: small, since it is sought in often."""
+        small = [name for name in self.renditions if int(name.removesuffix("p")) <= _EDITING_LINES]
+        name = small[0] if small else self.renditions[-1] if self.renditions else None
+        return None if name is None else f"/media/{self.id}/{name.removesuffix('p')}.mp4"
 
 
 def video_card(

@@ -59,7 +59,7 @@ function say(form, text) {
 
 /** The time of the player on this page, if there is one. */
 function now() {
-  const player = document.querySelector("streamtime-video");
+  const player = document.querySelector(".edit-player");
   return formatClock(player?.currentTime ?? 0);
 }
 
