@@ -22,7 +22,14 @@ from streamtime.transcoding.plan import facts_of
 from streamtime.transcoding.source import Sources
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.renditions import Rendition, RenditionKind, StillKind, StillsFacts
-from streamtime.videos.video import Video, VideoNotFound, VideoState, require_not_deleted, video_id_of
+from streamtime.videos.video import (
+    Video,
+    VideoNotFound,
+    VideoState,
+    require_not_deleted,
+    require_same_content,
+    video_id_of,
+)
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.protocol import (
     MakePoster,
@@ -66,16 +73,18 @@ class Staging:
     async def stage(self, video: Video, specs: Sequence[FileSpec]) -> AsyncIterator[list[StagedFile]]:
         """Create staged objects and open their files. Files that are not complete at the end are discarded."""
         keys = [video.new_key(spec.ending) for spec in specs]
+        ids: list[int] = []
 
-        async def insert_rows(tx: Transaction) -> list[int]:
-            await require_not_deleted(tx, video.id)
-            return [
+        async def insert_rows(tx: Transaction) -> None:
+            await require_same_content(tx, video)
+            ids[:] = [
                 await self._ledger.stage(tx, key, kind=spec.kind, owner_id=video.owner_id)
                 for key, spec in zip(keys, specs, strict=True)
             ]
 
-        ids = await self._database.write(insert_rows)
         try:
+            # A transaction goes on although its caller is cancelled: its rows are discarded after it then.
+            await self._database.write(insert_rows)
             async with AsyncExitStack() as stack:
                 files = [await stack.enter_async_context(await self._spool.create(key)) for key in keys]
                 staged = zip(ids, keys, files, strict=True)
