@@ -1,7 +1,7 @@
 """The expected rule of every route of the application. A route without one fails the test."""
 
-from tests.permissions.media_routes import KEPT, MEDIA, MOUNTS
 from tests.permissions.editing_routes import EDITING_RULES
+from tests.permissions.media_routes import KEPT, MEDIA, MOUNTS
 from tests.permissions.rules import (
     RouteRule,
     account_required,
