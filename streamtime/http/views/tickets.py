@@ -7,7 +7,7 @@ from streamtime.sharing.tickets import Ticket
 
 
 def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
-    """Return the view with media URLs that contain a ticket and need no cookie; without the original."""
+    """Return the view with media URLs that contain a ticket and need no cookie; without downloads."""
     return replace(
         view,
         master_url=ticket.url(view.master_url),
@@ -15,8 +15,8 @@ def with_ticket_urls(view: WatchView, ticket: Ticket) -> WatchView:
         poster_url=_ticket_url(ticket, view.poster_url),
         preview_url=_ticket_url(ticket, view.preview_url),
         storyboard_url=_ticket_url(ticket, view.storyboard_url),
-        original_href=None,
         original_text=None,
+        downloads=[],
         chapters=[replace(chapter, tile=_ticket_tile(ticket, chapter.tile)) for chapter in view.chapters],
         storyboard_tiles=[],
     )

@@ -21,6 +21,7 @@ from streamtime.http.tracks import CaptionBody, Tracks, caption_bodies
 from streamtime.http.video_urls import (
     chapters_url,
     master_url,
+    mp4_url,
     owner_href,
     picture_href,
     poster_url,
@@ -142,6 +143,15 @@ class TextPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file of a video that can be saved, and the name that it gets."""
+
+    href: str
+    text: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchView(VideoCard):
     """A video on its watch page."""
 
@@ -159,8 +169,8 @@ class WatchView(VideoCard):
     """Time up to which a damaged original could be read."""
     width: int | None
     height: int | None
-    original_href: str | None
     original_text: str | None
+    downloads: list[Download]
     renditions: list[str]
     chapters: list[ChapterView]
     chapters_url: str
@@ -211,8 +221,8 @@ def watch_page_view(
         damaged_text=None if video.damaged_after_ms is None else duration_text(video.damaged_after_ms),
         width=video.width,
         height=video.height,
-        original_href=f"/media/{video.public_id}/original" if original_text else None,
         original_text=original_text,
+        downloads=_downloads(video, renditions, original_text),
         renditions=renditions,
         chapters=chapter_views(video, tracks),
         chapters_url=chapters_url(video),
@@ -222,6 +232,17 @@ def watch_page_view(
         captions=caption_bodies(video, tracks),
         storyboard_tiles=storyboard_tiles(video),
     )
+
+
+def _downloads(video: Video, renditions: list[str], original_text: str | None) -> list[Download]:
+    """Return the original, then each complete rendition with its audio as one file."""
+    title = video.title.replace("/", "-")
+    found = [
+        Download(href=mp4_url(video, name), text=f"MP4, {name}", filename=f"{title} {name}.mp4") for name in renditions
+    ]
+    if original_text:
+        found.insert(0, Download(href=f"/media/{video.public_id}/original", text=original_text, filename=""))
+    return found
 
 
 def storyboard_tiles(video: Video) -> list[StoryboardTile]:
