@@ -21,6 +21,7 @@ def test_invited_then_renamed_then_deleted(admin_server: Server, open_context: O
     boss = open_context(admin_server.url, admin_server.person("boss", admin=True)).new_page()
     boss.goto("/explore")
     boss.get_by_label("Account").click()
+    boss.get_by_role("link", name="Administration").click()
     boss.get_by_role("link", name="People").click()
     boss.get_by_role("link", name="Invitations").click()
     boss.get_by_label("Label").fill("Grandma")

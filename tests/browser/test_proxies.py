@@ -22,7 +22,8 @@ def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_somebody_signs_in_uploads_and_watches(proxy: Proxy, open_context: OpenContext, clip: MakeClip) -> None:
     path = clip("by_the_sea.mp4", duration_s=3)
-    context = open_context(proxy.url, ignore_https_errors=True)
+    # Chromium refuses a service worker whose certificate it does not know.
+    context = open_context(proxy.url, ignore_https_errors=True, service_workers="block")
     page = context.new_page()
     page.goto("/library")
     page.get_by_label("User name").fill("ada")

@@ -35,6 +35,7 @@ def addresses(person: Person, video: str) -> list[str]:
         playlist,
         *(name if name.startswith("/") else f"{folder}/{name}" for name in [*init, *segments]),
         *(urls[name] for name in ("watch", "poster", "original")),
+        *urls["mp4"].values(),
         f"/api/v1/videos/{video}",
         f"/api/v1/videos/{video}/timeline",
     ]

@@ -224,7 +224,7 @@ async def library(
     )
 
 
-_PAGE_SIZE = 8
+_PAGE_SIZE = 6
 """Cards with everything that an owner may do; with more the page would exceed 30 KB of HTML."""
 
 _CHOICES = 50
