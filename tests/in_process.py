@@ -80,6 +80,8 @@ class _Exchange:
                 self._left.set()
         elif message["type"] == "http.response.body" and not self._left.is_set():
             self.body += message.get("body", b"")
+            if not message.get("more_body", False):
+                self._left.set()  # as an HTTP server says: streamed responses wait for it
 
 
 def _scope(request: httpx.Request) -> dict[str, Any]:
