@@ -77,7 +77,8 @@ def shown(owner: Person, video: str) -> Shown:
     playlist = video_playlists(owner.api, urls["master"])[0]
     init, segment, *_ = fetch(owner.api, playlist).segment_uris
     reading = {
-        **urls,
+        **{name: url for name, url in urls.items() if name != "mp4"},
+        "mp4": next(iter(urls["mp4"].values())),
         "playlist": playlist,
         "init": init,
         "segment": segment,
