@@ -6,6 +6,7 @@ from typing import cast
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
+from tests.browser import actions
 from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
 from tests.browser.injection_server import InjectionServer, open_injection_server, payload, payload_text
@@ -79,6 +80,8 @@ def test_so_they_are_in_dialogs(open_context: OpenContext, stage: InjectionServe
     page = opened(open_context, stage, "owner", heard)
     for name, place in (("Share", "link"), ("Delete", "title")):
         page.goto(f"/watch/{stage.videos['video']}")
+        if name == "Delete":
+            actions.open_more(page)
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.get_by_role("dialog")).to_contain_text(payload(place))
         assert not wrong_on(page, (place,)), name
