@@ -159,8 +159,10 @@ async def _grid(
     *,
     person: PersonPage | None = None,
 ) -> Response[str]:
-    cards, page = await video_cards(caller, videos, clock, query)
     begun = [] if person or query.cursor else await videos.watching.unfinished(caller)
+    if (begun or (person and person.playlists)) and not query.cursor:
+        query = replace(query, limit=_BELOW_A_SHELF)
+    cards, page = await video_cards(caller, videos, clock, query)
     if person and not cards and not person.playlists and not caller.signed_in:
         raise NotFound  # do not reveal which user names exist
     more = next_href(request, page)
@@ -223,6 +225,9 @@ async def library(
         did=bulk_notice(request.query_params),
     )
 
+
+_BELOW_A_SHELF = 4
+"""Cards of a first page that begins with a shelf of others; with more it would exceed 30 KB of HTML."""
 
 _PAGE_SIZE = 6
 """Cards with everything that an owner may do; with more the page would exceed 30 KB of HTML."""
