@@ -21,10 +21,11 @@ from streamtime.http.public_urls import is_plain_http, untrusted_proxy
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
 from streamtime.maintenance.overview import StorageSummary
 from streamtime.version import VERSION
+from streamtime.videos.trash import DAY_MS
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import format_layers
 
-RECENT_MS = 24 * 3_600_000
+RECENT_MS = DAY_MS
 """Failed jobs count for a day."""
 
 GROWTH_DAYS = 7
@@ -40,8 +41,6 @@ CLOCK_TOLERANCE_MS = 60_000
 
 BACKUP_OVERDUE = 3
 """The newest copy of the database is overdue after this many intervals."""
-
-_DAY_MS = 24 * 3_600_000
 
 
 class StatusLevel(StrEnum):
@@ -144,11 +143,11 @@ class StatusReader:
 
     async def _space(self) -> StatusItem:
         free, needed = await self.storage.stores.spool.free_bytes(), self.settings.encode_minimum_free_bytes
-        grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * _DAY_MS)
+        grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * DAY_MS)
         text = f"{size_text(free)} are free. The library grew by {size_text(grown)} in {GROWTH_DAYS} days"
         left_days = free * GROWTH_DAYS // grown if grown else None
         soon = left_days is not None and left_days <= FAR_DAYS
-        text += f"; at that pace the disk is full in {span_words((left_days or 0) * _DAY_MS)}." if soon else "."
+        text += f"; at that pace the disk is full in {span_words((left_days or 0) * DAY_MS)}." if soon else "."
         if free < needed:
             advice = f"Encoding waits until {size_text(needed)} are free. Delete videos, or empty the trash."
             return StatusItem("space", "Space", StatusLevel.FAULT, text, advice, "/admin/space")
@@ -234,7 +233,7 @@ def _https(request: Request[Any, Any, State]) -> StatusItem:
 
 def span_words(ms: int) -> str:
     """Return a time span in its largest unit: "3 days", "5 hours", "1 minute"."""
-    for unit_ms, unit in ((_DAY_MS, "day"), (3_600_000, "hour"), (60_000, "minute")):
+    for unit_ms, unit in ((DAY_MS, "day"), (3_600_000, "hour"), (60_000, "minute")):
         if ms >= unit_ms:
             return counted(ms // unit_ms, unit)
     return "less than a minute"

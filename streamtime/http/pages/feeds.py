@@ -16,7 +16,9 @@ from litestar.response import Response
 from streamtime.auth.access import Access, AnonymousAccess, Caller
 from streamtime.errors import NotFound
 from streamtime.formatting import time_iso
+from streamtime.http.pages.library import person_in_path
 from streamtime.http.public_urls import LinkBase, link_base
+from streamtime.http.ranges import NotModified, evaluate_conditions
 from streamtime.http.requests import PageRequest
 from streamtime.http.secret_paths import FEED_PREFIX
 from streamtime.http.services import AccountServices, HttpSettings, PlaylistServices, VideoServices
@@ -73,12 +75,7 @@ async def person_feed(
     settings: NamedDependency[HttpSettings],
 ) -> Response[bytes]:
     """Return the newest videos of a person, `/@name/feed.xml`, that are listed for the caller."""
-    if not at_owner.startswith("@"):
-        raise NotFound
-    try:
-        person = await accounts.users.by_name(at_owner.removeprefix("@"))
-    except NotFound:
-        raise NotFound from None  # with the same message as for a hidden user
+    person = await person_in_path(at_owner, accounts)
     query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), limit=FEED_ITEMS)
     items = (await videos.listing.page(caller, query)).items
     if not items and not caller.signed_in:
@@ -140,7 +137,11 @@ async def _answer(
     )
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Authorization"}
-    if etag in request.headers.get("if-none-match", ""):
+    if_none_match = request.headers.get("if-none-match")
+    conditions = evaluate_conditions(
+        total=len(body), etag=etag, if_none_match=if_none_match, range_header=None, if_range=None
+    )
+    if isinstance(conditions, NotModified):
         return Response(b"", status_code=304, headers=headers, media_type=CONTENT_TYPE)
     return Response(body, headers=headers, media_type=CONTENT_TYPE)
 

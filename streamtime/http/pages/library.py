@@ -120,16 +120,25 @@ async def user_page(
 
     A path parameter of the framework is a whole path segment, so this route also gets other one-segment paths.
     """
-    if not at_owner.startswith("@"):
-        raise NotFound
-    try:
-        person = await accounts.users.by_name(at_owner.removeprefix("@"))
-    except NotFound:
-        raise NotFound from None  # with the same message as for a hidden user
+    person = await person_in_path(at_owner, accounts)
     query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), sort=sort, cursor=cursor)
     page = await playlists.repository.page(caller, owner_id=person.id, limit=SHELF_PLAYLISTS)
     shelf = [playlist_view(each, caller, clock.now_ms()) for each in page.items]
     return await _grid(request, caller, videos, clock, templates, query, person=PersonPage(person, shelf))
+
+
+async def person_in_path(at_owner: str, accounts: AccountServices) -> User:
+    """Return the user of a path segment `@name`.
+
+    Raises:
+        NotFound: there is none; with the same message as for a hidden user.
+    """
+    if not at_owner.startswith("@"):
+        raise NotFound
+    try:
+        return await accounts.users.by_name(at_owner.removeprefix("@"))
+    except NotFound:
+        raise NotFound from None
 
 
 @dataclass(frozen=True, slots=True)
