@@ -59,6 +59,11 @@ def still_url(video: Video, name: str) -> str | None:
     return f"/media/{video.public_id}/{video.access_generation}/{name}?v={video.stills_version}"
 
 
+def tag_href(tag: str) -> str:
+    """Return the URL of the page of a tag."""
+    return f"/tags/{quote(tag, safe='')}"
+
+
 def playlist_href(playlist: str) -> str:
     """Return the URL of the page of the playlist with that public id."""
     return f"/playlists/{playlist}"

@@ -42,7 +42,7 @@ def videos(ann: Person, clips: Path) -> dict[str, str]:
         # bytes after the end of the file make each upload another file
         video = ann.send(content + b"\0" * at, title=f"{TITLE} {visibility}", visibility=visibility)
         tags = [] if visibility == "public" else ["hidden"]
-        change = {"description": "Two\nlines at 0:01", "tags": ["garden", *tags]}
+        change = {"description": "Two\nlines at 0:01", "tags": ["garden", "late garden?", *tags]}
         ann.api.patch(f"/api/v1/videos/{video}", json=change).raise_for_status()
         made[visibility] = video
     for video in made.values():
@@ -83,7 +83,7 @@ def test_a_public_feed_has_what_podcast_players_read(server: Server, videos: dic
     assert item.findtext("description") == "Two\nlines at 0:01"
     assert item.findtext("guid") == videos["public"]
     assert item.findtext(f"{ITUNES}duration") == "2"
-    assert [tag.text for tag in item.findall("category")] == ["garden"]
+    assert [tag.text for tag in item.findall("category")] == ["garden", "late garden?"]
     assert parsedate_to_datetime(item.findtext("pubDate", "")).year >= 2026
     content = stranger.get(path_of(item, "enclosure", "url")).raise_for_status().content
     (enclosure,) = item.findall("enclosure")
@@ -99,6 +99,7 @@ def test_each_caller_gets_the_feed_of_what_is_listed_for_them(server: Server, an
         assert titles(stranger, path) == {"public"}
         assert titles(bob.browser, path) == {"members", "public"}
         assert titles(ann.api, path) == {"members", "public"}
+    assert channel(stranger, "/feed.xml?tag=late+garden%3F").findtext("link", "").endswith("/tags/late%20garden%3F")
     assert stranger.get("/feed.xml?tag=hidden").status_code == 404
     assert stranger.get("/@bob/feed.xml").status_code == 404
     assert stranger.get("/@nobody/feed.xml").status_code == 404

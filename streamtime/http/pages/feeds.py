@@ -22,7 +22,15 @@ from streamtime.http.ranges import NotModified, evaluate_conditions
 from streamtime.http.requests import PageRequest
 from streamtime.http.secret_paths import FEED_PREFIX
 from streamtime.http.services import AccountServices, HttpSettings, PlaylistServices, VideoServices
-from streamtime.http.video_urls import mp4_url, owner_href, picture_href, playlist_href, poster_url, watch_href
+from streamtime.http.video_urls import (
+    mp4_url,
+    owner_href,
+    picture_href,
+    playlist_href,
+    poster_url,
+    tag_href,
+    watch_href,
+)
 from streamtime.http.views.rss import CONTENT_TYPE, Feed, FeedItem, rss
 from streamtime.videos.listing import Filters, ListScope, Query
 from streamtime.videos.video import Video
@@ -61,7 +69,7 @@ async def feed(
     page = await videos.listing.page(caller, Query(scope=ListScope.LISTED, filters=filters, limit=FEED_ITEMS))
     if tag and not page.items:
         raise NotFound
-    head = _Head(tag, f"Videos with the tag {tag}.", f"/tags/{tag}") if tag else _Head("Streamtime", "", "/explore")
+    head = _Head(tag, f"Videos with the tag {tag}.", tag_href(tag)) if tag else _Head("Streamtime", "", "/explore")
     return await _answer(request, videos, settings, head, page.items)
 
 

@@ -1,7 +1,7 @@
 """The search page with its filters, suggestions while typing, and the pages of tags."""
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from litestar import get
 from litestar.di import NamedDependency
@@ -22,7 +22,7 @@ from streamtime.http.pages.library import (
 from streamtime.http.requests import Cursor, PageRequest, Text, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
-from streamtime.http.video_urls import watch_href
+from streamtime.http.video_urls import owner_href, tag_href, watch_href
 from streamtime.http.views.videos import VideoCard
 from streamtime.videos.listing import Filters, ListScope, Query, Sort
 from streamtime.videos.search import Facet, Field, Match, Result
@@ -161,8 +161,8 @@ async def suggestions(
         title="",
         q=q,
         results=results,
-        tags=[(facet, f"/tags/{quote(facet.value, safe='')}") for facet in found.tags],
-        owners=[(facet, f"/@{quote(facet.value)}") for facet in found.owners],
+        tags=[(facet, tag_href(facet.value)) for facet in found.tags],
+        owners=[(facet, owner_href(facet.value)) for facet in found.owners],
     )
 
 
@@ -174,7 +174,7 @@ async def tags_page(
     templates: NamedDependency[Templates],
 ) -> Response[str]:
     """Show the tags of all videos that are listed for the caller."""
-    tags = [(facet, f"/tags/{quote(facet.value, safe='')}") for facet in await videos.search.tags(caller)]
+    tags = [(facet, tag_href(facet.value)) for facet in await videos.search.tags(caller)]
     return templates.page(request, "pages/tags.html", title="Tags", nav="explore", tags=tags)
 
 
