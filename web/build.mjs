@@ -39,6 +39,7 @@ const plainFiles = [
   ["app-icon-192.png", path.join(here, "images/app-icon-192.png")],
   ["app-icon-512.png", path.join(here, "images/app-icon-512.png")],
   ["app-icon-maskable.png", path.join(here, "images/app-icon-maskable.png")],
+  ["inter.LICENSE.txt", path.join(here, "node_modules/@fontsource-variable/inter/LICENSE")],
 ];
 
 const common = {
@@ -53,15 +54,14 @@ const common = {
   metafile: true,
   legalComments: "linked",
   logLevel: "warning",
-  loader: { ".svg": "file", ".png": "file" },
+  loader: { ".svg": "file", ".png": "file", ".woff2": "file" },
 };
 
-/** Adds an esbuild result's entry points to the manifest. */
+/** Adds an esbuild result's entry points to the manifest, and the fonts that they load. */
 function collect(manifest, metafile) {
   for (const [file, output] of Object.entries(metafile.outputs)) {
-    if (!output.entryPoint) continue;
-    const name = path.basename(output.entryPoint);
-    manifest[name] = path.basename(file);
+    const source = output.entryPoint ?? Object.keys(output.inputs).find((name) => name.endsWith(".woff2"));
+    if (source) manifest[path.basename(source)] = path.basename(file);
   }
 }
 

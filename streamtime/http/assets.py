@@ -73,6 +73,11 @@ _ONE_DAY = "public, max-age=86400"
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
 """Content codings that the build writes, preferred first, and their file suffixes."""
 
+_MEDIA_TYPES = {".woff2": "font/woff2"}
+"""By suffix, where Python may not know it."""
+
+_BYTES = "application/octet-stream"
+
 
 @dataclass(frozen=True, slots=True)
 class _Asset:
@@ -96,7 +101,7 @@ def _read(files: WebFiles, name: str) -> _Asset:
         compressed = files.dist / f"{name}{suffix}"
         if compressed.is_file():
             variants[coding] = compressed.read_bytes()
-    return _Asset(name, mimetypes.guess_type(name)[0] or "application/octet-stream", variants)
+    return _Asset(name, _MEDIA_TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or _BYTES, variants)
 
 
 @get("/assets/{name:path}", include_in_schema=False)
