@@ -21,6 +21,7 @@ from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcI
 from streamtime.auth.oidc.sign_in import OidcLoginStates, OidcSignIn
 from streamtime.auth.oidc.types import IdentityProvider, ProviderSettings
 from streamtime.auth.passwords import PasswordHashing
+from streamtime.auth.preferences import PreferenceRepository
 from streamtime.auth.profiles import ProfilePictures, Profiles
 from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.refresh_tokens import AccessTokens, RefreshTokens
@@ -109,6 +110,7 @@ def build_accounts(config: Config, management: AccountManagement, deletion: Acco
         setup=Setup(users, rate_limiter),
         profiles=Profiles(database),
         pictures=ProfilePictures(database, picture_decoder(config), rate_limiter, management.audit),
+        preferences=PreferenceRepository(database),
         profile_visibility=ProfileVisibility(database),
         deletion=deletion,
         audit=management.audit,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 
+from streamtime.auth.preferences import DEFAULTS, Preferences
 from streamtime.errors import Forbidden, NotFound
 
 
@@ -75,6 +76,7 @@ class Caller:
     """The public id of the video that a ticket is limited to; the caller may at most watch it."""
     granted: bool = False
     """Whether the ticket itself allows watching the video, as one from a share link does."""
+    preferences: Preferences = DEFAULTS
 
     @property
     def signed_in(self) -> bool:

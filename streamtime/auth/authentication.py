@@ -12,12 +12,14 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import ANONYMOUS, AnonymousAccess, AuthMethod, Caller, Role, TokenScope
 from streamtime.auth.api_tokens import PREFIX
+from streamtime.auth.preferences import COLUMNS as PREFERENCES
+from streamtime.auth.preferences import Preferences
 from streamtime.auth.refresh_tokens import MAX_LENGTH as MAX_ACCESS_LENGTH
 from streamtime.auth.refresh_tokens import AccessTokens
 from streamtime.auth.sign_in import SessionKind
 from streamtime.auth.users import is_inactive
 from streamtime.clock import Clock
-from streamtime.database.tables.auth import api_tokens, sessions, users
+from streamtime.database.tables.auth import api_tokens, preferences, sessions, users
 from streamtime.database.transaction import Database, EpochWatch, Transaction
 from streamtime.ids import fingerprint
 
@@ -162,12 +164,14 @@ class Authenticator:
 
 def _by_session(which: ColumnElement[bool], kind: SessionKind = SessionKind.BROWSER) -> Select[tuple[object, ...]]:
     """Return the query for an account by its session. A refresh token is not accepted as a cookie, nor the reverse."""
-    query = select(users, sessions.c.id.label("credential_id"), sessions.c.expires_at_ms).join_from(users, sessions)
+    columns = sessions.c.id.label("credential_id"), sessions.c.expires_at_ms, *PREFERENCES
+    query = select(users, *columns).join_from(users, sessions).outerjoin(preferences)
     return query.where(which, sessions.c.kind == kind.value)
 
 
 def _by_api_token(value: str) -> Select[tuple[object, ...]]:
-    query = select(users, api_tokens.c.id.label("credential_id"), api_tokens.c.scope).join_from(users, api_tokens)
+    columns = api_tokens.c.id.label("credential_id"), api_tokens.c.scope, *PREFERENCES
+    query = select(users, *columns).join_from(users, api_tokens).outerjoin(preferences)
     return query.where(api_tokens.c.token_sha256 == fingerprint(value), api_tokens.c.revoked_at_ms.is_(None))
 
 
@@ -181,4 +185,5 @@ def _caller(row: RowMapping) -> Caller:
         role=Role(row["role"]),
         credential_id=row["credential_id"],
         scope=TokenScope(row.get("scope", TokenScope.ADMIN)),
+        preferences=Preferences.of_row(row),
     )

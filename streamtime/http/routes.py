@@ -14,6 +14,7 @@ from streamtime.http.api import (
     marks,
     me,
     playlists,
+    preferences,
     saved_filters,
     search,
     uploads,
@@ -57,6 +58,7 @@ from streamtime.http.pages import (
 )
 from streamtime.http.pages import bulk as bulk_pages
 from streamtime.http.pages import playlists as playlist_pages
+from streamtime.http.pages import preferences as preference_pages
 from streamtime.http.pages import saved_filters as filter_pages
 from streamtime.http.pages import search as search_pages
 from streamtime.http.pages import versions as version_pages
@@ -179,6 +181,9 @@ ROUTES: tuple[Any, ...] = (
     second_factor.change_second_factor,
     oidc.start_oidc_login,
     oidc.oidc_callback,
+    preference_pages.settings_page,
+    preference_pages.appearance_page,
+    preference_pages.set_appearance,
     sessions.sessions_page,
     sessions.end_others,
     sessions.end_session,
@@ -292,6 +297,8 @@ ROUTES: tuple[Any, ...] = (
     admin.get_audit,
     admin.get_status,
     me.me,
+    preferences.get_preferences,
+    preferences.patch_preferences,
     saved_filters.list_filters,
     saved_filters.create_filter,
     saved_filters.patch_filter,

@@ -14,6 +14,7 @@ from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.oidc.sign_in import OidcSignIn
+from streamtime.auth.preferences import PreferenceRepository
 from streamtime.auth.profiles import ProfilePictures, Profiles
 from streamtime.auth.rate_limits import RateLimiter
 from streamtime.auth.refresh_tokens import RefreshTokens
@@ -90,6 +91,7 @@ class AccountServices:
     setup: Setup
     profiles: Profiles
     pictures: ProfilePictures
+    preferences: PreferenceRepository
     profile_visibility: ProfileVisibility
     deletion: AccountDeletion
     audit: AuditLog

@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from litestar.response import Response
 
 from streamtime.auth.access import Caller, Role
+from streamtime.auth.preferences import Preferences
 from streamtime.http.assets import WebFiles
 from streamtime.http.middleware.authentication import csrf_token
 from streamtime.http.video_urls import owner_href, picture_href
@@ -29,6 +30,7 @@ class CallerView:
     is_admin: bool
     has_videos: bool
     """False for a viewer."""
+    preferences: Preferences
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +121,5 @@ def _caller_view(caller: Caller) -> CallerView:
         picture=picture_href(caller.public_id, caller.picture_version),
         is_admin=caller.is_admin,
         has_videos=caller.role is not Role.VIEWER,
+        preferences=caller.preferences,
     )

@@ -17,6 +17,7 @@ from streamtime.database.tables.auth import (
     api_tokens,
     invites,
     oidc_identities,
+    preferences,
     profile_pictures,
     recovery_codes,
     users,
@@ -30,6 +31,9 @@ from streamtime.errors import Conflict
 from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
 from streamtime.videos.video import select_videos, video_from_row
+
+_OWN = api_tokens, invites, oidc_identities, preferences, profile_pictures, recovery_codes, video_marks, watches
+"""Tables whose rows belong to one account, in `user_id`."""
 
 
 def _own_videos(user: User) -> Select[tuple[object, ...]]:
@@ -119,7 +123,7 @@ class AccountDeletion:
 
     async def _revoke_access(self, tx: Transaction, user: User) -> None:
         await self._sessions.end_all(tx, user.id)
-        for table in (api_tokens, invites, oidc_identities, recovery_codes, profile_pictures, video_marks, watches):
+        for table in _OWN:
             await tx.execute(delete(table).where(table.c.user_id == user.id))
         await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))

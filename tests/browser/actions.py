@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -122,6 +123,14 @@ def frame_size(page: Page) -> tuple[int, int]:
 def brightness(page: Page) -> float:
     """The mean of the picture that is shown: 0 is black, 255 is white."""
     return cast("float", page.locator("video").evaluate(_BRIGHTNESS))
+
+
+@contextmanager
+def preferences_saved(page: Page) -> Iterator[None]:
+    """Wait at the end until the page has stored a preference of the account."""
+    with page.expect_response(lambda answer: answer.url.endswith("/api/v1/me/preferences")) as saved:
+        yield
+    assert saved.value.ok
 
 
 def choose_quality(page: Page, name: str) -> None:

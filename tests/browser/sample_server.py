@@ -90,6 +90,8 @@ class SampleServer:
             "one person": f"/admin/people/{self.person}",
             "delete an account": f"/admin/people/{self.person}/delete",
             "invitations": "/admin/people/invites",
+            "settings": "/settings",
+            "appearance and playback": "/settings/appearance",
             "profile": "/settings/profile",
             "password": "/settings/password",
             "second factor": "/settings/second-factor",

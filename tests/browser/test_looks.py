@@ -164,12 +164,14 @@ def test_the_choice_of_theme_holds_over_pages(gallery: SampleServer, open_contex
     page.goto("/explore")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.get_by_label("Account").click()
-    page.get_by_role("button", name="Light").click()
+    with actions.preferences_saved(page):
+        page.get_by_role("button", name="Light").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     page.goto("/library")
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     page.get_by_label("Account").click()
-    page.get_by_role("button", name="System").click()
+    with actions.preferences_saved(page):
+        page.get_by_role("button", name="System").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 

@@ -64,6 +64,22 @@ def test_an_owner_gets_by_without_script(
     expect(plain.get_by_role("link", name="Sign in").first).to_be_visible()
 
 
+def test_theme_and_density_are_chosen_by_a_form(plain: Page, shared_server: Server) -> None:
+    sign_in(plain, shared_server.person("plain-taste"))
+    plain.emulate_media(color_scheme="dark")
+    background = "getComputedStyle(document.documentElement).colorScheme"
+    assert plain.evaluate(background) == "dark"
+    plain.get_by_label("Account").click()
+    plain.get_by_role("link", name="Settings").click()
+    plain.get_by_role("link", name="Appearance and playback").click()
+    plain.get_by_role("radio", name="Light").check()
+    plain.get_by_role("radio", name="Compact").check()
+    plain.get_by_role("button", name="Save").click()
+    expect(plain.get_by_role("status").first).to_contain_text("Saved")
+    assert plain.evaluate(background) == "light"
+    expect(plain.locator("html")).to_have_attribute("data-density", "compact")
+
+
 def test_deleting_for_good_is_asked_on_a_page_of_its_own(
     plain: Page, ada: Person, clip: MakeClip, guard: BrowserMonitor
 ) -> None:

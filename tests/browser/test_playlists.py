@@ -162,13 +162,16 @@ def test_shuffle_keeps_its_order_over_pages(page: Page, ada: Person, episodes: l
     expect(queue.locator(".queue-text > span")).to_have_text(["Serial S01E01", "Serial S01E02", "Serial S01E03"])
 
 
-def test_without_a_playlist_the_next_episode_follows_while_autoplay_is_on(page: Page, episodes: list[str]) -> None:
+def test_without_a_playlist_the_next_episode_follows_while_autoplay_is_on(
+    page: Page, ada: Person, episodes: list[str]
+) -> None:
     page.goto(f"/watch/{episodes[0]}")
     wait_page_ready(page)
     related = page.get_by_role("region", name="Up next")
     expect(related.get_by_role("listitem").first).to_contain_text("Serial S01E02")
     autoplay = related.get_by_role("switch", name="Autoplay")
-    autoplay.uncheck()
+    with actions.preferences_saved(page):
+        autoplay.uncheck()
     page.reload()
     wait_page_ready(page)
     expect(autoplay).not_to_be_checked()
@@ -185,6 +188,7 @@ def test_without_a_playlist_the_next_episode_follows_while_autoplay_is_on(page: 
     expect(page).to_have_url(re.compile(f"/watch/{episodes[1]}$"))
     expect(up_next).to_contain_text("Serial S01E03")  # it plays by itself, to its end
     expect(page).to_have_url(re.compile(f"/watch/{episodes[2]}$"))
+    ada.api.patch("/api/v1/me/preferences", json={"autoplay": "auto"}).raise_for_status()
 
 
 def test_nothing_follows_by_itself_where_less_motion_is_asked_for(

@@ -70,6 +70,27 @@ def test_the_second_sound_and_captions_are_chosen_and_remembered(page: Page, fil
     await_cue(page, "Über uns")
 
 
+def test_the_player_starts_with_the_preferred_languages(
+    open_context: OpenContext, shared_server: Server, film: str
+) -> None:
+    viewer = shared_server.person("prefers")
+    wanted = {"captions_language": "de", "audio_language": "de"}
+    viewer.api.patch("/api/v1/me/preferences", json=wanted).raise_for_status()
+    page = open_context(shared_server.url, viewer).new_page()
+    page.goto(f"/watch/{film}")
+    begin(page)
+    player = actions.player(page)
+    expect(player).to_have_attribute("data-audio", "Kommentar")
+    expect(player).to_have_attribute("data-captions", "German")
+    choose(page, ".menu-captions", "English")
+    expect(player).to_have_attribute("data-captions", "English")
+    viewer.api.patch("/api/v1/me/preferences", json={"captions_language": "off"}).raise_for_status()
+    page.reload()
+    begin(page)
+    expect(player).to_have_attribute("data-audio", "Kommentar")
+    expect(player).to_have_attribute("data-captions", "")
+
+
 def test_chapters_are_stills_that_seek(page: Page, ada: Person, film: str) -> None:
     wait_until(lambda: ada.look(film)["urls"]["storyboard"], "stills", within_s=actions.SETTLED_WITHIN_MS / 1000)
     page.goto(f"/watch/{film}")

@@ -112,6 +112,11 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     },
     "/upload": {"GET": RouteRule(library_required)},
     "/settings/space": {"GET": RouteRule(library_required)},
+    "/settings": {"GET": RouteRule(account_required)},
+    "/settings/appearance": {
+        "GET": RouteRule(account_required),
+        "POST": RouteRule(account_required, {"data": {"theme": "dark"}}, consumes=True),
+    },
     "/settings/profile": {
         "GET": RouteRule(full_scope_required),
         "POST": RouteRule(account_required, {}, consumes=True),
@@ -313,6 +318,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/api/v1/admin/users/{user:str}/sign-out": {"POST": RouteRule(admin_or_403, {}, consumes=True)},
     "/api/v1/admin/users/{user:str}/picture": {"DELETE": RouteRule(admin_or_403, {}, consumes=True)},
     "/api/v1/me": {"GET": RouteRule(account_required)},
+    "/api/v1/me/preferences": {
+        "GET": RouteRule(account_required),
+        "PATCH": RouteRule(account_required, {"json": {"theme": "dark"}}, consumes=True),
+    },
     "/api/v1/me/picture": {
         "PUT": RouteRule(account_required, {"content": b"no picture"}, consumes=True),
         "DELETE": RouteRule(account_required, {}, consumes=True),

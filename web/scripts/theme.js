@@ -1,13 +1,14 @@
 /**
  * Runs before the first paint: marks that script is on and sets the chosen theme, so that nothing flashes.
- * The choice is in localStorage; the switch itself is page/appearance.js.
+ * The choice of an account is in `data-appearance`, that of a visitor in localStorage; the switch itself is
+ * page/appearance.js.
  */
 (() => {
   const root = document.documentElement;
   root.dataset.script = "";
-  let choice = "system";
+  let choice = root.dataset.appearance;
   try {
-    choice = localStorage.getItem("streamtime.theme") ?? "system";
+    choice ??= localStorage.getItem("streamtime.theme");
   } catch {
     // Storage may be forbidden: then the system's theme applies.
   }

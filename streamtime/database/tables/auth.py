@@ -1,4 +1,4 @@
-"""The tables of accounts: users, sessions, tokens, invites, audit, permission epoch."""
+"""The tables of accounts: users, preferences, sessions, tokens, invites, audit, permission epoch."""
 
 from sqlalchemy import (
     BigInteger,
@@ -48,6 +48,21 @@ profile_pictures = Table(
     metadata,
     Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
     Column("jpeg", LargeBinary, nullable=False),
+)
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("theme", Text, nullable=False),
+    Column("density", Text, nullable=False),
+    Column("autoplay", Text, nullable=False),
+    Column("captions_language", Text, nullable=False),
+    Column("audio_language", Text, nullable=False),
+    Column("page_language", Text, nullable=False),
+    one_of("theme", ("auto", "light", "dark")),
+    one_of("density", ("comfortable", "compact")),
+    one_of("autoplay", ("auto", "on", "off")),
 )
 
 recovery_codes = Table(

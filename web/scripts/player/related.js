@@ -1,4 +1,8 @@
-/** What to watch after the video: it follows by itself where the switch "Autoplay" is on (related.html). */
+/**
+ * What to watch after the video: it follows by itself where the switch "Autoplay" is on (related.html). The switch
+ * changes the preference of an account, and of visitors a setting of the browser.
+ */
+import { savePreferences } from "../page/preferences.js";
 import { keepSettings, settings } from "./memory.js";
 import { UpNext, connectGoing } from "./up-next.js";
 
@@ -18,9 +22,13 @@ function noteWatched() {
   }
 }
 
-/** @returns {boolean} whether the next video follows by itself: chosen, or else unless less motion is asked for */
-function followsByItself() {
-  return settings().autoplay ?? !matchMedia("(prefers-reduced-motion: reduce)").matches;
+/**
+ * @param {string} preference of the account: "on", "off", "auto", or "" for visitors
+ * @returns {boolean} whether the next video follows by itself: chosen, or else unless less motion is asked for
+ */
+function followsByItself(preference) {
+  const chosen = preference ? { on: true, off: false }[preference] : settings().autoplay;
+  return chosen ?? !matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
 /** @param {import("./player.js").Player} player */
@@ -30,11 +38,13 @@ export function connectRelated(player) {
   const watched = noteWatched();
   /** @type {HTMLInputElement} */
   const autoplay = panel.querySelector("[data-autoplay]");
-  autoplay.checked = followsByItself();
+  const preference = autoplay.dataset.autoplay;
+  autoplay.checked = followsByItself(preference);
   const next = () => [...panel.querySelectorAll("ol a")].find((link) => !watched.includes(link.pathname));
   const upNext = new UpNext(player, panel, () => (autoplay.checked ? next() : undefined));
   autoplay.addEventListener("change", () => {
-    keepSettings({ autoplay: autoplay.checked });
+    if (preference) savePreferences({ autoplay: autoplay.checked ? "on" : "off" });
+    else keepSettings({ autoplay: autoplay.checked });
     if (!autoplay.checked) upNext.stop();
   });
   // The list is fetched after the page.

@@ -1,5 +1,6 @@
 /**
- * Audio tracks and captions: restores the last choice, from any video, and stores the choices in the player's menus.
+ * Audio tracks and captions: starts with the languages that the viewer prefers (`data-captions-language`,
+ * `data-audio-language`), or else with the last choice, from any video; stores the choices in the player's menus.
  * `data-audio` and `data-captions` on the player are the names of the current tracks, for tests.
  */
 import { Hls } from "./element.js";
@@ -21,7 +22,18 @@ const nameOf = ({ language, label }) => ({ language, label });
 function like(tracks, wanted) {
   if (!wanted) return undefined;
   const alike = tracks.filter((track) => track.language === wanted.language);
-  return alike.find((track) => track.label === wanted.label) ?? (wanted.language ? alike[0] : undefined);
+  const same = alike.find((track) => track.label === wanted.label);
+  if (same || !wanted.language) return same;
+  return alike[0] ?? tracks.find((track) => baseOf(track.language) === baseOf(wanted.language));
+}
+
+/** @param {string} language @returns {string} without country and script: "pt" of "pt-BR" */
+const baseOf = (language) => language.split("-")[0];
+
+/** @param {string | undefined} language a preference @returns {TrackName | null | undefined} null where it is "off" */
+function preferred(language) {
+  if (language === undefined) return undefined;
+  return language === "off" ? null : { language, label: "" };
 }
 
 /** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video */
@@ -36,7 +48,8 @@ export function rememberTracks(player, video) {
 
   // Only what the viewer chose, now or earlier: tracks also change when a playlist is loaded again, and browsers
   // turn on tracks in their own language.
-  let wanted = settings().captions ?? null;
+  const preference = preferred(player.dataset.captionsLanguage);
+  let wanted = preference === undefined ? (settings().captions ?? null) : preference;
   let ours = false;
   const insist = () => {
     const right = like(captions(), wanted);
@@ -71,7 +84,7 @@ export function rememberTracks(player, video) {
     let audioSought = true;
     hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, () => {
       const tracks = [...video.audioTracks];
-      const found = audioSought ? like(tracks, settings().sound) : undefined;
+      const found = audioSought ? like(tracks, preferred(player.dataset.audioLanguage) ?? settings().sound) : undefined;
       audioSought = false;
       if (found && !found.enabled) for (const track of tracks) track.enabled = track === found;
       mirror();
