@@ -9,7 +9,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test test-times quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs clean front-end-is-missing
+.PHONY: help install dev run test test-times quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs languages clean front-end-is-missing
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -72,6 +72,9 @@ lock: dev ## pin the newest packages that pyproject.toml allows, with hashes
 
 docs: install ## write config.example.toml and the tables of docs/configuration.md
 	$(BIN)/python -m streamtime.config.documents
+
+languages: dev ## write the texts of the sources into web/languages; ARGS="--new fr" begins a language
+	$(BIN)/python web/languages/update.py $(ARGS)
 
 clean: ## remove everything installed or built
 	rm -rf .venv .programs web/node_modules web/dist build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import * as esbuild from "esbuild";
+import { compileLanguages } from "./languages.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const dist = path.join(here, "dist");
@@ -67,7 +68,11 @@ function collect(manifest, metafile) {
 
 /** Copies one file under a hashed name. */
 async function copyHashed(manifest, name, source) {
-  const bytes = await readFile(source);
+  await writeHashed(manifest, name, await readFile(source));
+}
+
+/** Writes one file under a hashed name. */
+async function writeHashed(manifest, name, bytes) {
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 8).toUpperCase();
   const extension = path.extname(name);
   const hashed = `${name.slice(0, -extension.length)}-${hash}${extension}`;
@@ -104,6 +109,11 @@ async function build() {
   ]);
   for (const result of results) collect(manifest, result.metafile);
   for (const [name, source] of plainFiles) await copyHashed(manifest, name, source);
+  await mkdir(path.join(dist, "languages"));
+  for (const { tag, compiled, script } of await compileLanguages(path.join(here, "languages"))) {
+    await writeFile(path.join(dist, "languages", `${tag}.mo`), compiled);
+    await writeHashed(manifest, `texts-${tag}.js`, script);
+  }
   const texts = (await readdir(dist)).filter((name) => compressible.test(name));
   await Promise.all(texts.map((name) => compress(path.join(dist, name))));
   const sorted = Object.fromEntries(Object.entries(manifest).sort());

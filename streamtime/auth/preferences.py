@@ -45,13 +45,6 @@ class Autoplay(StrEnum):
     OFF = "off"
 
 
-class PageLanguage(StrEnum):
-    """Language of the pages."""
-
-    AUTO = "auto"
-    ENGLISH = "en"
-
-
 @dataclass(frozen=True, slots=True)
 class Preferences:
     """The preferences of an account; the defaults hold until it changes them."""
@@ -63,7 +56,8 @@ class Preferences:
     """A BCP 47 tag, `AUTO` or `OFF`."""
     audio_language: str = AUTO
     """A BCP 47 tag or `AUTO`."""
-    page_language: PageLanguage = PageLanguage.AUTO
+    page_language: str = AUTO
+    """A BCP 47 tag or `AUTO`; one without pages is as `AUTO`."""
 
     @classmethod
     def of_row(cls, row: RowMapping) -> "Preferences":
@@ -76,7 +70,7 @@ class Preferences:
             autoplay=Autoplay(row["autoplay"]),
             captions_language=row["captions_language"],
             audio_language=row["audio_language"],
-            page_language=PageLanguage(row["page_language"]),
+            page_language=row["page_language"],
         )
 
 
@@ -136,5 +130,5 @@ _CHECKS: dict[str, Callable[[str, str], str]] = {
     "autoplay": lambda name, value: _one_of(Autoplay, name, value),
     "captions_language": lambda name, value: _language(name, value, AUTO, OFF),
     "audio_language": lambda name, value: _language(name, value, AUTO),
-    "page_language": lambda name, value: _one_of(PageLanguage, name, value),
+    "page_language": lambda name, value: _language(name, value, AUTO),
 }

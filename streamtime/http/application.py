@@ -13,6 +13,7 @@ from litestar_htmx import HTMXRequest
 from streamtime import errors
 from streamtime.http.api.filters import read_filters
 from streamtime.http.assets import WebFiles
+from streamtime.http.language import LanguageMiddleware, Languages
 from streamtime.http.media import MediaApp
 from streamtime.http.metrics import Metrics
 from streamtime.http.middleware.authentication import CallerResolver, check_request
@@ -52,14 +53,15 @@ def build_application(
     media = CompressionMiddleware(
         MediaApp(services.playback, settings.anonymous, shared_cache_s=settings.shared_cache_s)
     )
-    pages = CompressionMiddleware(litestar)  # type: ignore[arg-type]  # plain ASGI, with its own types
-    return RequestMiddleware(pages, media, callers, hosts, metrics, headers)
+    in_language = LanguageMiddleware(litestar, Languages(WebFiles()))  # type: ignore[arg-type]  # plain ASGI, with its own types
+    return RequestMiddleware(CompressionMiddleware(in_language), media, callers, hosts, metrics, headers)
 
 
 def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics, *, version: str) -> Litestar:
     """Return the Litestar application: pages and API, with the route table and the OpenAPI document."""
     files = WebFiles()
-    templates = Templates(files)
+    languages = Languages(files)
+    templates = Templates(files, languages)
     problems = ExceptionHandlers(templates)
     return Litestar(
         route_handlers=[*ROUTES],
@@ -73,6 +75,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "settings": injected(settings),
             "templates": injected(templates),
             "files": injected(files),
+            "languages": injected(languages),
             "metrics_registry": injected(metrics),
         },
         exception_handlers={

@@ -18,6 +18,7 @@ from streamtime.http.event_stream_state import StreamSlot
 from streamtime.http.requests import ApiRequest, client_address, reload_caller, rights_epoch
 from streamtime.http.services import StreamServices
 from streamtime.logging import get_logger
+from streamtime.translation import current_language
 from streamtime.videos.events import Subscription, VideoChanged
 
 KEEPALIVE_INTERVAL_S = 15.0
@@ -42,8 +43,9 @@ def format_event(event: str, data: str) -> str:
 
 
 def session_key(request: ApiRequest, caller: Caller) -> tuple[str, int, object]:
-    """Return a cache key of the caller's session; pages of two sessions differ in their CSRF tokens."""
-    return caller.auth_method.value, caller.credential_id, request.scope.get("session_cookie", "")
+    """Return a cache key of the caller's session and language: pages of two sessions differ in their CSRF tokens."""
+    session = request.scope.get("session_cookie", "")
+    return caller.auth_method.value, caller.credential_id, (session, current_language().tag)
 
 
 async def event_stream(

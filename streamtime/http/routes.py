@@ -36,6 +36,7 @@ from streamtime.http.pages import (
     installed_app,
     invites,
     jobs,
+    language,
     library,
     marked,
     oidc,
@@ -66,6 +67,7 @@ from streamtime.http.pages import versions as version_pages
 ROUTES: tuple[Any, ...] = (
     # pages
     library.home,
+    language.choose_language,
     library.explore,
     library.user_page,
     library.library,

@@ -1,6 +1,5 @@
 """Renders templates. Every page gets the caller, the current path and the CSRF token."""
 
-import gettext
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,10 @@ from litestar.response import Response
 from streamtime.auth.access import Caller, Role
 from streamtime.auth.preferences import Preferences
 from streamtime.http.assets import WebFiles
+from streamtime.http.language import Languages
 from streamtime.http.middleware.authentication import csrf_token
 from streamtime.http.video_urls import owner_href, picture_href
+from streamtime.translation import Language, current_language
 
 HTML = "text/html; charset=utf-8"
 
@@ -42,6 +43,7 @@ class PageFrame:
     caller: CallerView | None
     csrf_token: str
     path: str
+    language: Language
 
 
 class ShortIndentation(Extension):
@@ -61,7 +63,7 @@ _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 class Templates:
     """The front end's templates. Each is compiled once."""
 
-    def __init__(self, files: WebFiles) -> None:
+    def __init__(self, files: WebFiles, languages: Languages) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(files.templates),
             autoescape=True,
@@ -71,9 +73,9 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals["asset"] = files.url
-        translations = gettext.NullTranslations()
-        self._environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+        self._environment.globals.update(asset=files.url, offered_languages=languages.offered)
+        # New style: a translated text is markup only after the inserted values are escaped.
+        self._environment.install_gettext_callables(_translated, _translated_plural, newstyle=True)  # type: ignore[attr-defined]  # of the extension
 
     def render(self, template: str, **context: object) -> str:
         """Render a template to text."""
@@ -95,7 +97,7 @@ class Templates:
         keep_uncompressed = request.scope.get("keep_uncompressed")  # set by CompressionMiddleware for GET
         if confidential and callable(keep_uncompressed):
             keep_uncompressed()
-        headers = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request"}
+        headers = {"Cache-Control": "no-store", "Vary": "Cookie, HX-Request, Accept-Language"}
         return Response(content, media_type=HTML, status_code=status, headers=headers)
 
 
@@ -111,7 +113,16 @@ def frame(request: Request[Any, Any, State], *, title: str = "", nav: str = "") 
         caller=view,
         csrf_token=csrf_token(session),
         path=request.url.path + (f"?{query}" if query else ""),
+        language=current_language(),
     )
+
+
+def _translated(message: str) -> str:
+    return current_language().catalogue.gettext(message)
+
+
+def _translated_plural(singular: str, plural: str, number: int) -> str:
+    return current_language().catalogue.ngettext(singular, plural, number)
 
 
 def _caller_view(caller: Caller) -> CallerView:

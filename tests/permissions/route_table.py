@@ -77,6 +77,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "GET": RouteRule(account_required),
         "POST": RouteRule(credentials_rejected, {"data": {"code": "000000"}}),
     },
+    "/language": {"POST": RouteRule(everyone, {"data": {"language": "en", "next": "/explore"}})},
     "/logout": {"POST": RouteRule(everyone, {}, ends_session=True)},
     # exist until the first account is created
     "/setup": {"GET": RouteRule(everyone, exists_in=()), "POST": RouteRule(everyone, FORM, exists_in=())},

@@ -1,5 +1,5 @@
 /** The page to trim and cut: a player, a timeline with handles, keys, and the list of the parts that stay. */
-import { words } from "./page/words.js";
+import { t } from "./page/texts.js";
 import { isTyping } from "./page/forms.js";
 import { Parts } from "./cut/parts.js";
 
@@ -48,14 +48,14 @@ class CutEditor {
     const { parts, now } = this;
     if (action === "start") parts.setStart(parts.chosen, now);
     if (action === "end") parts.setEnd(parts.chosen, now);
-    if (action === "split" && parts.split(now)) this.say(words("partSplit", { time: clock(now) }));
+    if (action === "split" && parts.split(now)) this.say(t("Split at {time}", { time: clock(now) }));
     if (action === "remove") this.remove(parts.chosen);
     this.draw();
   }
 
   /** @param {number} number */
   remove(number) {
-    this.say(words(this.parts.remove(number) ? "partRemoved" : "partNeeded"));
+    this.say(this.parts.remove(number) ? t("Part removed") : t("One part has to stay"));
   }
 
   /** @param {KeyboardEvent} event */
@@ -138,11 +138,11 @@ class CutEditor {
         handle.setAttribute("aria-valuetext", clock(value));
       }
       const row = this.list.children[number];
-      row.querySelector("button").textContent = words("part", { number: number + 1, start: clock(part.start), end: clock(part.end) });
+      row.querySelector("button").textContent = t("Part {number}: {start} to {end}", { number: number + 1, start: clock(part.start), end: clock(part.end) });
     }
     this.choose(chosen);
     this.text.value = list.map((part) => `${clock(part.start)} - ${clock(part.end)}`).join("\n");
-    this.root.querySelector("[data-cut-total]").textContent = words("kept", { kept: clock(this.parts.keptMs), whole: clock(durationMs) });
+    this.root.querySelector("[data-cut-total]").textContent = t("{kept} of {whole} stay", { kept: clock(this.parts.keptMs), whole: clock(durationMs) });
   }
 
   /** @param {number} number */
@@ -157,7 +157,7 @@ class CutEditor {
       handle.dataset.cutHandle = side;
       handle.dataset.cutOf = String(number);
       handle.setAttribute("role", "slider");
-      handle.setAttribute("aria-label", words(side === "start" ? "partStart" : "partEnd", { number: number + 1 }));
+      handle.setAttribute("aria-label", side === "start" ? t("Start of part {number}", { number: number + 1 }) : t("End of part {number}", { number: number + 1 }));
       handle.setAttribute("aria-valuemin", "0");
       handle.setAttribute("aria-valuemax", String(this.parts.durationMs));
       handle.addEventListener("keydown", (event) => this.handleKey(event, side, number));
@@ -191,7 +191,7 @@ class CutEditor {
     remove.type = "button";
     remove.className = "icon-button";
     remove.textContent = "×";
-    remove.setAttribute("aria-label", words("partRemove", { number: number + 1 }));
+    remove.setAttribute("aria-label", t("Remove part {number}", { number: number + 1 }));
     remove.addEventListener("click", () => {
       this.remove(number);
       this.draw();

@@ -1,6 +1,6 @@
 /** Uploading without an account: one row per file, two uploads at a time; ends with "received". */
 import { formatLeft, formatSize } from "./page/format.js";
-import { words } from "./page/words.js";
+import { t } from "./page/texts.js";
 import { connectFiles } from "./upload/drop.js";
 import { Speed } from "./upload/speed.js";
 import { Transfer } from "./upload/transfer.js";
@@ -33,7 +33,7 @@ class SentRow {
     this.part("file").textContent = `${file.name} · ${formatSize(file.size)}`;
     this.part("retry").addEventListener("click", () => this.start());
     this.part("cancel").addEventListener("click", () => this.cancel());
-    this.#enter("waiting", words("queued"));
+    this.#enter("waiting", t("Waiting"));
   }
 
   /** @param {string} name @returns {any} */
@@ -50,7 +50,7 @@ class SentRow {
   }
 
   async start() {
-    this.#enter("uploading", words("starting"));
+    this.#enter("uploading", t("Starting"));
     if (this.transfer) {
       this.transfer.resume();
       return;
@@ -61,8 +61,8 @@ class SentRow {
       onVideo: () => {},
       onLookalike: () => {},
       onProgress: (sent, total) => this.#showProgress(sent, total),
-      onRetry: (sentence) => this.#say(sentence ?? words("reconnecting")),
-      onDone: () => this.#enter("received", words("received"), next),
+      onRetry: (sentence) => this.#say(sentence ?? t("Connection lost. Trying again")),
+      onDone: () => this.#enter("received", t("Received. Thank you!"), next),
       onFailed: (sentence, status) => this.#fail(sentence, status),
     });
     await this.transfer.start();
@@ -83,7 +83,7 @@ class SentRow {
   }
 
   #fail(sentence, status) {
-    this.#enter("failed", sentence ?? words("uploadFailed"), next);
+    this.#enter("failed", sentence ?? t("It stopped. What was received is kept: try again."), next);
     // A permanent rejection would be repeated.
     this.part("retry").hidden = status >= 400 && status < 500 && status !== 429;
   }
@@ -92,10 +92,10 @@ class SentRow {
     if (this.phase !== "uploading") return;
     this.#speed.add(sent);
     this.part("progress").value = total ? (sent / total) * 1000 : 0;
-    this.#say(words("uploading"));
+    this.#say(t("Sending"));
     const { bytesPerSecond } = this.#speed;
-    const numbers = [words("of", { done: formatSize(sent), size: formatSize(total) })];
-    if (bytesPerSecond > 0) numbers.push(words("left", { time: formatLeft((total - sent) / bytesPerSecond) }));
+    const numbers = [t("{done} of {size}", { done: formatSize(sent), size: formatSize(total) })];
+    if (bytesPerSecond > 0) numbers.push(t("{time} left", { time: formatLeft((total - sent) / bytesPerSecond) }));
     this.part("numbers").textContent = numbers.join(" · ");
   }
 
@@ -116,9 +116,9 @@ class SentRow {
 
 /** @param {File} file @returns {string | null} why it cannot be taken */
 function objection(file) {
-  if (file.size === 0) return words("empty");
+  if (file.size === 0) return t("This file is empty.");
   if (file.size <= maxSize) return null;
-  return words("tooBig", { size: formatSize(file.size), limit: page.dataset.maxSizeText });
+  return t("Too big: {size}. The limit is {limit}.", { size: formatSize(file.size), limit: page.dataset.maxSizeText });
 }
 
 /** @param {File[]} files */

@@ -1,7 +1,7 @@
 /** The edit page: another file for the video is uploaded, resumed after a lost connection, and its progress shown. */
 import { Upload } from "tus-js-client";
 import { csrfToken } from "./page/csrf.js";
-import { words } from "./page/words.js";
+import { t } from "./page/texts.js";
 
 const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000, 30_000];
 
@@ -19,7 +19,7 @@ function send(input) {
     headers: { "X-CSRF-Token": csrfToken() },
     storeFingerprintForResuming: false,
     onProgress: (sent, total) => {
-      state.textContent = words("replacing", { percent: total ? Math.floor((100 * sent) / total) : 0 });
+      state.textContent = t("Uploading the new file: {percent} %", { percent: total ? Math.floor((100 * sent) / total) : 0 });
     },
     onSuccess: () => location.reload(),
     onError: (error) => {
@@ -36,7 +36,7 @@ function reason(error) {
   try {
     return JSON.parse(error.originalResponse.getBody()).detail;
   } catch {
-    return words("replaceFailed");
+    return t("The upload stopped. Choose the file again.");
   }
 }
 

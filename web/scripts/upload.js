@@ -1,5 +1,5 @@
 /** The upload page, or the sheet into which `page/drop-anywhere.js` puts it: files become rows of a queue. */
-import { words } from "./page/words.js";
+import { t } from "./page/texts.js";
 import { Checks, forgetInterrupted, interrupted } from "./upload/checks.js";
 import { connectFiles, kindsOf } from "./upload/drop.js";
 import { Queue } from "./upload/queue.js";
@@ -20,7 +20,7 @@ const checks = new Checks(page.dataset, kindsOf(picker));
 /** @param {string[]} names @returns {string} some of them, and how many more there are */
 function listed(names) {
   const more = names.length - MOST_NAMED;
-  return names.slice(0, MOST_NAMED).join(", ") + (more > 0 ? ` ${words("andMore", { count: more })}` : "");
+  return names.slice(0, MOST_NAMED).join(", ") + (more > 0 ? ` ${t("and {count} more", { count: more })}` : "");
 }
 
 /** @param {File} file @returns {UploadRow} */
@@ -40,7 +40,7 @@ export async function take({ files, leftOut }) {
   const notice = document.getElementById("upload-left-out");
   notice.hidden = !leftOut.length;
   document.getElementById("upload-interrupted").hidden = true;
-  notice.lastElementChild.textContent = words("leftOut", { names: listed(leftOut) });
+  notice.lastElementChild.textContent = t("Left out, since they are no videos: {names}", { names: listed(leftOut) });
   await checks.refresh(queue.unsent);
   const known = new Set(queue.rows.filter((row) => row.isActive).map((row) => likeness(row.file)));
   const fresh = files.filter((file) => !known.has(likeness(file)) && known.add(likeness(file)));
@@ -54,7 +54,7 @@ function nameInterrupted() {
   const names = interrupted();
   if (!names.length) return;
   notice.hidden = false;
-  notice.querySelector("[data-names]").textContent = words("interrupted", { names: listed(names) });
+  notice.querySelector("[data-names]").textContent = t("Interrupted: {names}. Choose the same files again, or their folder, and they go on.", { names: listed(names) });
   notice.querySelector("button").addEventListener("click", () => {
     forgetInterrupted();
     notice.hidden = true;

@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 
 from streamtime.auth.access import Caller
-from streamtime.auth.preferences import Autoplay, Density, PageLanguage, Preferences, Theme
+from streamtime.auth.preferences import Autoplay, Density, Preferences, Theme
 from streamtime.http.problems import problems
 from streamtime.http.requests import account_id, require_signed_in
 from streamtime.http.services import AccountServices
@@ -23,7 +23,7 @@ class PreferencesBody(msgspec.Struct):
 
     `captions_language` and `audio_language` are BCP 47 tags of the tracks that a player starts with; `auto` means those
     last chosen in the same browser, and `off` no captions. `autoplay` is `auto` for on, unless the device asks for less
-    motion. `theme` is `auto` for that of the device, `page_language` for that of the browser.
+    motion. `theme` is `auto` for that of the device, `page_language` for that of the browser; else it is a BCP 47 tag.
     """
 
     theme: Theme
@@ -31,7 +31,7 @@ class PreferencesBody(msgspec.Struct):
     autoplay: Autoplay
     captions_language: str
     audio_language: str
-    page_language: PageLanguage
+    page_language: str
 
 
 class PreferencesPatch(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class PreferencesPatch(msgspec.Struct, forbid_unknown_fields=True):
     autoplay: Autoplay | None = None
     captions_language: LanguageText | None = None
     audio_language: LanguageText | None = None
-    page_language: PageLanguage | None = None
+    page_language: LanguageText | None = None
 
 
 @get(BASE_PATH, responses=problems(401), tags=["account"], summary="Get your preferences")

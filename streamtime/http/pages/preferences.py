@@ -6,7 +6,7 @@ from litestar.params import FromQuery
 from litestar.response import Redirect, Response
 
 from streamtime.auth.access import Caller
-from streamtime.auth.preferences import AUTO, OFF, Autoplay, Density, PageLanguage, Theme
+from streamtime.auth.preferences import AUTO, OFF, Autoplay, Density, Theme
 from streamtime.errors import Invalid
 from streamtime.http.requests import Form, PageRequest, account_id, read_form, require_signed_in
 from streamtime.http.services import AccountServices
@@ -72,7 +72,6 @@ def _appearance(
         themes=list(Theme),
         densities=list(Density),
         autoplays=list(Autoplay),
-        page_languages=list(PageLanguage),
         languages=LANGUAGES,
         auto=AUTO,
         off=OFF,

@@ -4,7 +4,7 @@ import { refresh } from "../live/library.js";
 import { csrfToken } from "../page/csrf.js";
 import { confirmed } from "../page/dialogs.js";
 import { toast } from "../page/toast.js";
-import { words } from "../page/words.js";
+import { nt, t } from "../page/texts.js";
 import { Selection } from "./selection.js";
 
 const URL = "/api/v1/videos/bulk";
@@ -76,7 +76,7 @@ class Bulk {
       const { items, batch } = await series(await this.#bodies(action), (done) => this.#showProgress(done));
       this.#finish(action, items, batch);
     } catch (error) {
-      toast(error.message || words("offline"));
+      toast(error.message || t("The server cannot be reached. Trying again."));
       refresh(this.#grid).catch(() => {});
     }
     this.#form.querySelector("[data-bulk-progress]").hidden = true;
@@ -87,14 +87,17 @@ class Bulk {
   #isConfirmed(action) {
     const { count, isAll } = this.#selection;
     const days = Number(this.#form.dataset.days);
-    const shown = { count: count.toLocaleString() };
     if (action === "delete" && (isAll || !days)) {
-      const [title, text] = [words("deleteManyTitle", shown), words("deleteManyText")];
-      return confirmed({ title, text, keep: words("keepThem"), act: words("delete") });
+      const title = nt("Delete {count} video?", "Delete {count} videos?", count);
+      const text = days
+        ? nt("They can be restored from the trash for a day.", "They can be restored from the trash for {count} days.", days)
+        : t("This server has no trash: this cannot be undone.");
+      return confirmed({ title, text, keep: t("Keep them"), act: t("Delete") });
     }
     if (action !== "reprocess") return true;
-    const [title, text] = [words("reprocessTitle", shown), words("reprocessText")];
-    return confirmed({ title, text, keep: words("notNow"), act: words("reprocess") });
+    const title = nt("Prepare {count} video again?", "Prepare {count} videos again?", count);
+    const text = t("This takes a while. They can be watched meanwhile.");
+    return confirmed({ title, text, keep: t("Not now"), act: t("Prepare again") });
   }
 
   /** @param {string} action @returns {Promise<object[]>} the bodies of the requests */
@@ -125,7 +128,7 @@ class Bulk {
     const bar = this.#form.querySelector("[data-bulk-progress]");
     bar.hidden = count <= NAMED;
     [bar.max, bar.value] = [Math.max(count, done), done];
-    if (!bar.hidden) this.#form.querySelector("[data-selected]").textContent = words("working", { done, count });
+    if (!bar.hidden) this.#form.querySelector("[data-selected]").textContent = t("{done} of {count}", { done, count });
   }
 
   /** @param {string} action @param {any[]} items @param {string | null} batch */
@@ -139,15 +142,16 @@ class Bulk {
     this.#selection.update();
     this.#report(action, done.length, [...of("refused"), ...of("not_found")]);
     const undo = action === "delete" && batch && done.length && Number(this.#form.dataset.days);
-    const sentence = words(action === "delete" ? "deleted" : "changed", { count: (done.length + of("unchanged").length).toLocaleString() });
-    if (undo) toast(sentence, { label: words("undo"), act: () => this.#undo(batch) });
+    const count = done.length + of("unchanged").length;
+    const sentence = action === "delete" ? t("Deleted: {count}", { count }) : t("Changed: {count}", { count });
+    if (undo) toast(sentence, { label: t("Undo"), act: () => this.#undo(batch) });
     else if (done.length || of("unchanged").length) toast(sentence);
   }
 
   #report(action, done, refused) {
     if (!refused.length) return;
     const why = refused.find((each) => each.detail)?.detail ?? "";
-    toast(words("refused", { count: refused.length.toLocaleString(), why }));
+    toast(t("Not possible for {count}: {why}", { count: refused.length, why }));
   }
 
   #removeCards(items) {
@@ -165,7 +169,7 @@ class Bulk {
       await series([{ action: "restore", batch }], () => {});
       location.reload();
     } catch (error) {
-      toast(error.message || words("offline"));
+      toast(error.message || t("The server cannot be reached. Trying again."));
     }
   }
 }

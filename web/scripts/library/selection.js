@@ -4,7 +4,7 @@
  * form `#bulk`.
  */
 import { isTyping } from "../page/forms.js";
-import { words } from "../page/words.js";
+import { shown, t } from "../page/texts.js";
 
 const LONG_PRESS_MS = 450;
 const MOVED_PX = 10;
@@ -62,7 +62,7 @@ export class Selection {
     this.#grid.toggleAttribute("data-selecting", active);
     this.#form.toggleAttribute("data-active", active);
     this.#form.toggleAttribute("data-empty", this.count === 0);
-    this.#part("selected").textContent = words("selected", { count: this.count });
+    this.#part("selected").textContent = t("{count} selected", { count: this.count });
     this.#mode.hidden = this.cards.length === 0;
     for (const card of this.cards) card.toggleAttribute("data-chosen", box(card)?.checked ?? false);
     if (active && !this.#asked) this.#countAll();
@@ -206,8 +206,8 @@ export class Selection {
     if (!answer?.ok) return;
     const { count, more } = await answer.json();
     this.#total = count;
-    const text = `${count.toLocaleString()}${more ? "+" : ""}`;
-    this.#part("all").textContent = words("all", { count: text });
+    const shownCount = { count: `${shown(count)}${more ? "+" : ""}` };
+    this.#part("all").textContent = "narrows" in this.#form.dataset ? t("All {count} that match", shownCount) : t("All {count} videos", shownCount);
     this.update();
   }
 }

@@ -1,6 +1,6 @@
 /** Follows the state of one video over the event stream and shows it on its page, until the video is ready or failed. */
 import { formatClock, formatLeft, formatSpeed } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
@@ -44,7 +44,7 @@ function show(video) {
 function showPace({ speed, left_s: left }) {
   const parts = [];
   if (speed) parts.push(formatSpeed(speed));
-  if (left) parts.push(words("left", { time: formatLeft(left) }));
+  if (left) parts.push(t("{time} left", { time: formatLeft(left) }));
   each("[data-pace]", (line) => {
     line.textContent = parts.join(" · ");
     line.hidden = !parts.length;
@@ -94,7 +94,7 @@ export function followVideo(player) {
   const lose = () => {
     source.close();
     player.video.pause();
-    player.giveUp(words("errorGone"));
+    player.giveUp(t("The video is no longer here, or no longer shared with you."));
   };
   source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
   source.addEventListener("gone", lose);

@@ -16,12 +16,6 @@ function makeCover(link) {
   return cover;
 }
 
-/** @param {Element} from words of the upload page, for its script; those of this page stay */
-function addWords(from) {
-  const { dataset } = document.getElementById("words");
-  for (const [name, word] of Object.entries(from.dataset)) dataset[name] ??= word;
-}
-
 /** @param {string} href of the upload page */
 async function open(href) {
   const answer = await fetch(href, { headers: { Accept: "text/html" } });
@@ -29,7 +23,6 @@ async function open(href) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const part = (id) => document.adoptNode(page.getElementById(id));
   const script = page.querySelector("script[data-upload]").getAttribute("src");
-  addWords(page.getElementById("words"));
   const sheet = Object.assign(document.createElement("details"), { className: "upload-sheet", open: true });
   const heading = Object.assign(document.createElement("summary"), { textContent: page.querySelector("#upload h1").textContent });
   sheet.append(heading, part("upload"));

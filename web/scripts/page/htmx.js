@@ -8,7 +8,7 @@ import "htmx-ext-sse";
 import { RestingEventSource } from "../live/resting-event-source.js";
 import { csrfToken } from "./csrf.js";
 import { toast } from "./toast.js";
-import { words } from "./words.js";
+import { t } from "./texts.js";
 
 // The SSE extension asks htmx for its event sources.
 htmx.createEventSource = (url) => new RestingEventSource(url);
@@ -17,7 +17,7 @@ document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-CSRF-Token"] = csrfToken();
 });
 
-document.addEventListener("htmx:sendError", () => toast(words("offline")));
+document.addEventListener("htmx:sendError", () => toast(t("The server cannot be reached. Trying again.")));
 
 document.addEventListener("htmx:responseError", (event) => {
   const { xhr } = event.detail;
@@ -30,7 +30,7 @@ document.addEventListener("watched", (event) => {
   const still = event.target.closest(".card")?.querySelector(".still");
   still?.querySelectorAll(".watched, .badge-start").forEach((mark) => mark.remove());
   if (still && event.detail.value === "yes") {
-    still.append(Object.assign(document.createElement("progress"), { className: "watched", max: 100, value: 100, ariaLabel: words("watched") }));
+    still.append(Object.assign(document.createElement("progress"), { className: "watched", max: 100, value: 100, ariaLabel: t("Watched") }));
   }
 });
 

@@ -4,7 +4,7 @@
  */
 import { csrfToken } from "./csrf.js";
 import { toast } from "./toast.js";
-import { words } from "./words.js";
+import { t } from "./texts.js";
 
 /** @param {HTMLElement} list @returns {HTMLElement[]} */
 const rowsOf = (list) => [...list.querySelectorAll("[data-item]")];
@@ -30,7 +30,7 @@ async function send(list, row, request) {
     if (answer.ok) return true;
     toast((await answer.json()).detail);
   } catch {
-    toast(words("offline"));
+    toast(t("The server cannot be reached. Trying again."));
   }
   return false;
 }
@@ -44,7 +44,7 @@ async function keep(list, row, before) {
   const position = Number(list.dataset.first) - 1 + rowsOf(list).indexOf(row);
   number(list);
   if (await send(list, row, { method: "PATCH", body: JSON.stringify({ position }) })) {
-    say(words("moved", { place: position + 1, count: list.dataset.count }));
+    say(t("Moved to place {place} of {count}", { place: position + 1, count: list.dataset.count }));
     return;
   }
   list.insertBefore(row, before);
@@ -72,7 +72,7 @@ async function remove(list, button) {
   if (!(await send(list, row, { method: "DELETE" }))) return;
   row.remove();
   list.dataset.count = String(Number(list.dataset.count) - 1);
-  say(words("removed"));
+  say(t("Removed from the playlist"));
   if (!rowsOf(list).length) location.reload();
   number(list);
   next?.querySelector("[data-remove]")?.focus();

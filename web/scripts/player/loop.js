@@ -1,6 +1,6 @@
 /** Repeats the video, or the part between two moments, A and B, which the seek bar shows. */
 import { formatClock } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 
 /** A part that ends this close to the end of the video ends with it. */
 const END_MARGIN_S = 0.5;
@@ -64,7 +64,7 @@ export function connectLoop(player) {
     show();
     watch();
     const times = { start: formatClock(part.start), end: formatClock(part.end) };
-    player.say(words(part.end === null ? "loopBegins" : "loopPart", times));
+    player.say(part.end === null ? t("Loop from {start}", times) : t("Loop from {start} until {end}", times));
   };
   return {
     setStart: () => set("start"),
@@ -72,11 +72,11 @@ export function connectLoop(player) {
     clear: () => {
       Object.assign(part, { start: null, end: null });
       show();
-      player.say(words("loopCleared"));
+      player.say(t("No part is looped"));
     },
     toggle: () => {
       video.loop = !video.loop;
-      player.say(words(video.loop ? "loopOn" : "loopOff"));
+      player.say(video.loop ? t("Loop is on") : t("Loop is off"));
     },
     isOn: () => video.loop,
   };

@@ -1,6 +1,6 @@
 /** Copies the address of this page with the current time, which the player reads from `t`. */
 import { copyText } from "../page/copy.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 
 /** @param {number} seconds @returns {string} */
 function momentUrl(seconds) {
@@ -15,5 +15,5 @@ function momentUrl(seconds) {
 /** @param {import("./player.js").Player} player */
 export async function copyMoment(player) {
   const done = await copyText(momentUrl(player.video.currentTime));
-  player.say(words(done ? "momentCopied" : "copyFailed"));
+  player.say(done ? t("Link copied") : t("This browser did not copy the link"));
 }

@@ -2,9 +2,10 @@
  * The player: phases (preparing, loading, ready, failed, error), loading and reloading.
  * `data-phase` on the player decides what is shown; `data-started` is set once it has played.
  */
+import "./labels.js";
 import "./controls.js";
 import { formatClock } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { Hls } from "./element.js";
 import { mirrorQuality } from "./quality.js";
 import { connectChapters } from "./chapters.js";
@@ -93,7 +94,7 @@ export class Player {
     if (!this.video.api || this.phase === "error") return;
     const outcome = await takeUpLevels(this.video, this.root.dataset.src);
     if (outcome === "nothing") return;
-    if (!this.video.paused) this.note(words("newQuality"), 4000);
+    if (!this.video.paused) this.note(t("More qualities are available"), 4000);
     if (outcome === "other") this.#openAgain();
   }
 
@@ -132,7 +133,7 @@ export class Player {
   /** @param {string[]} names qualities that are being encoded; shown in the menu */
   prepares(names) {
     const place = this.root.querySelector("[data-player-preparing]");
-    place.textContent = names.length ? words("preparing", { names: names.join(", ") }) : "";
+    place.textContent = names.length ? t("Preparing {names} …", { names: names.join(", ") }) : "";
     place.hidden = !names.length;
   }
 
@@ -233,7 +234,7 @@ export class Player {
 
   #openNative(at) {
     if (!this.video.nativeEl.canPlayType("application/vnd.apple.mpegurl")) {
-      this.giveUp(words("errorUnsupported"));
+      this.giveUp(t("This browser cannot play adaptive video."));
       return;
     }
     const go = () => {
@@ -254,7 +255,7 @@ export class Player {
       this.note("");
     });
     video.addEventListener("waiting", () => {
-      if (video.isGrowing && video.currentTime > video.reach - 2) this.note(words("waiting"));
+      if (video.isGrowing && video.currentTime > video.reach - 2) this.note(t("Waiting for more of the video"));
     });
     const menu = root.querySelector("media-settings-menu");
     menu.addEventListener("change", (event) => {

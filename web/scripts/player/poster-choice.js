@@ -1,7 +1,7 @@
 /** The owner's button that makes the current frame the poster. */
 import { csrfToken } from "../page/csrf.js";
 import { toast } from "../page/toast.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 
 /** @param {import("./player.js").Player} player */
 export function connectPosterChoice(player) {
@@ -14,9 +14,9 @@ export function connectPosterChoice(player) {
         headers: { "Content-Type": "application/json", "X-CSRF-Token": csrfToken() },
         body: JSON.stringify({ poster_ms: Math.floor(player.video.currentTime * 1000) }),
       });
-      toast(answer.ok ? words("posterChosen") : (await answer.json()).detail);
+      toast(answer.ok ? t("This frame becomes the poster") : (await answer.json()).detail);
     } catch {
-      toast(words("offline"));
+      toast(t("The server cannot be reached. Trying again."));
     } finally {
       button.disabled = false;
     }

@@ -1,7 +1,7 @@
 /**
  * Handles errors of hls.js: retries while that makes sense, then shows a message of the page.
  */
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { Hls } from "./element.js";
 
 const NETWORK_TRIES = 4;
@@ -28,11 +28,11 @@ export function recovery(giveUp, openAgain, hold) {
       hold("");
     });
     hls.on(Hls.Events.ERROR, (_event, error) => {
-      if (isAway(error)) hold(words("storageAway"));
+      if (isAway(error)) hold(t("The storage of this video does not respond. Trying again …"));
       if (!error.fatal) return;
       if (error.type === Hls.ErrorTypes.NETWORK_ERROR) onNetworkError(error);
       else if (error.type === Hls.ErrorTypes.MEDIA_ERROR) onMediaError();
-      else giveUp(words("errorMedia"));
+      else giveUp(t("This browser could not decode the video."));
     });
 
     function onNetworkError(error) {
@@ -43,9 +43,9 @@ export function recovery(giveUp, openAgain, hold) {
         openedAgainAt = performance.now();
         return openAgain();
       }
-      if ([401, 403, 404, 410].includes(status)) return giveUp(words("errorGone"));
+      if ([401, 403, 404, 410].includes(status)) return giveUp(t("The video is no longer here, or no longer shared with you."));
       const away = isAway(error);
-      if (networkTries >= NETWORK_TRIES && !away) return giveUp(words("errorNetwork"));
+      if (networkTries >= NETWORK_TRIES && !away) return giveUp(t("The server does not respond. What was loaded is kept."));
       const waitMs = away ? AWAY_WAIT_MS : FIRST_WAIT_MS * 2 ** networkTries;
       if (!away) networkTries += 1;
       setTimeout(() => {
@@ -59,7 +59,7 @@ export function recovery(giveUp, openAgain, hold) {
 
     function onMediaError() {
       mediaTries += 1;
-      if (mediaTries > MEDIA_TRIES) return giveUp(words("errorMedia"));
+      if (mediaTries > MEDIA_TRIES) return giveUp(t("This browser could not decode the video."));
       if (mediaTries === MEDIA_TRIES) hls.swapAudioCodec();
       return hls.recoverMediaError();
     }

@@ -1,6 +1,6 @@
 /** Restores volume and speed, stores the position, and offers to resume. */
 import { formatClock } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { keepPosition, keepSettings, position, settings } from "./memory.js";
 import { reportPosition } from "./report.js";
 
@@ -46,7 +46,7 @@ function rememberPosition(video, id) {
 /** @param {HTMLElement} player @param {import("./element.js").StreamtimeVideo} video @param {number} seconds */
 function offer(player, video, seconds) {
   const prompt = player.querySelector("[data-player-resume]");
-  prompt.querySelector("[data-resume-text]").textContent = words("continue", { time: formatClock(seconds) });
+  prompt.querySelector("[data-resume-text]").textContent = t("Continue at {time}", { time: formatClock(seconds) });
   prompt.hidden = false;
   const dismiss = () => {
     prompt.hidden = true;

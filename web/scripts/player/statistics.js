@@ -1,6 +1,6 @@
 /** Playback statistics over the video, for those who wonder why it waits or looks as it does; read each second. */
 import { formatBitrate, formatClock } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { Hls } from "./element.js";
 import { frameRate } from "./frames.js";
 
@@ -20,7 +20,7 @@ function sizes(media) {
   if (!media.videoWidth) return UNKNOWN;
   const scale = Math.min(media.clientWidth / media.videoWidth, media.clientHeight / media.videoHeight) * devicePixelRatio;
   const [width, height] = [media.videoWidth, media.videoHeight].map((side) => Math.round(side * scale));
-  return words("statisticsSizes", { frames: `${media.videoWidth} × ${media.videoHeight}`, shown: `${width} × ${height}` });
+  return t("{frames}, shown as {shown}", { frames: `${media.videoWidth} × ${media.videoHeight}`, shown: `${width} × ${height}` });
 }
 
 /** @param {import("./player.js").Player} player @param {string} host of the last segment */
@@ -31,14 +31,14 @@ function measure({ root, video }, host) {
   const { droppedVideoFrames, totalVideoFrames } = media.getVideoPlaybackQuality();
   const height = root.dataset.level ? `${root.dataset.level}p` : UNKNOWN;
   return {
-    quality: root.dataset.quality === "auto" ? words("statisticsAuto", { height }) : height,
+    quality: root.dataset.quality === "auto" ? t("{height}, chosen automatically", { height }) : height,
     resolution: sizes(media),
-    rate: level ? words("statisticsRate", { rate: Number(frameRate(video).toFixed(3)) }) : UNKNOWN,
+    rate: level ? t("{rate} frames per second", { rate: Number(frameRate(video).toFixed(3)) }) : UNKNOWN,
     codecs: [level?.videoCodec, level?.audioCodec].filter(Boolean).join(", ") || UNKNOWN,
     bitrate: formatBitrate(level?.averageBitrate || level?.bitrate),
     bandwidth: formatBitrate(bandwidthEstimate),
     buffer: `${bufferAhead(media).toFixed(1)} s`,
-    dropped: words("statisticsDropped", { dropped: droppedVideoFrames, total: totalVideoFrames }),
+    dropped: t("{dropped} of {total}", { dropped: droppedVideoFrames, total: totalVideoFrames }),
     time: `${formatClock(media.currentTime)} / ${formatClock(video.duration)}`,
     host: host || location.host,
   };

@@ -3,7 +3,7 @@
  * scrolls. It shows the track of the captions menu, or the first one while captions are off.
  */
 import { formatClock } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { fetchCues } from "./webvtt.js";
 
 const SCROLL_KEYS = ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"];
@@ -56,7 +56,7 @@ export class Transcript {
 
   toggle() {
     if (!this.isOpen && !this.tracks.length) {
-      this.player.say(words("transcriptNone"));
+      this.player.say(t("This video has no captions"));
       return;
     }
     this.panel.hidden = this.isOpen;
@@ -81,7 +81,7 @@ export class Transcript {
       if (this.url === track.url) this.#show(cues);
     } catch {
       this.url = "";
-      this.#note(words("transcriptFailed"));
+      this.#note(t("The transcript could not be loaded. Close and open it to try again."));
     }
   }
 
@@ -112,7 +112,7 @@ export class Transcript {
       if (!line.row.hidden) found += 1;
       if (query || line.words.childElementCount) line.words.replaceChildren(...marked(line.text, line.row.hidden ? "" : query));
     }
-    this.#note(query ? words("transcriptFound", { count: found, total: this.lines.length }) : "");
+    this.#note(query ? t("{count} of {total} lines", { count: found, total: this.lines.length }) : "");
     this.#chooseTabStop();
     this.#scroll();
   }

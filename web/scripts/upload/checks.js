@@ -1,6 +1,6 @@
 /** What is known about a file before it is sent: whether it may be taken, and whether it was sent before. */
 import { formatSize } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { readLimits } from "./cost.js";
 import { isTaken } from "./drop.js";
 import { likeness } from "./transfer.js";
@@ -39,16 +39,16 @@ export class Checks {
   objection(file) {
     const size = formatSize(file.size);
     const maxSize = Number(this.limits.maxSize);
-    if (file.size === 0) return { sentence: words("empty"), final: true };
-    if (maxSize && file.size > maxSize) return { sentence: words("tooBig", { size, limit: this.limits.maxSizeText }), final: true };
+    if (file.size === 0) return { sentence: t("This file is empty."), final: true };
+    if (maxSize && file.size > maxSize) return { sentence: t("Too big: {size}. The limit is {limit}.", { size, limit: this.limits.maxSizeText }), final: true };
     if (this.#quotaLeft !== null && file.size > this.#quotaLeft - this.#taken) {
       const left = formatSize(Math.max(0, this.#quotaLeft - this.#taken));
-      return { sentence: words("overQuota", { size, limit: this.limits.quotaLimitText, left }), final: true };
+      return { sentence: t("Too big: {size}. Of your {limit} there is {left} left.", { size, limit: this.limits.quotaLimitText, left }), final: true };
     }
     if (this.#free !== null && file.size > this.#free - this.#taken) {
-      return { sentence: words("noRoom", { size, free: formatSize(Math.max(0, this.#free - this.#taken)) }), final: false };
+      return { sentence: t("There is no room for it now: {size}. The server has {free} free.", { size, free: formatSize(Math.max(0, this.#free - this.#taken)) }), final: false };
     }
-    if (!isTaken(file, this.kinds)) return { sentence: words("notVideo"), final: false };
+    if (!isTaken(file, this.kinds)) return { sentence: t("This does not look like a video. Try again to send it all the same."), final: false };
     this.#taken += file.size;
     return null;
   }

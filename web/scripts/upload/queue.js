@@ -1,6 +1,6 @@
 /** The upload list as a whole: a few files at a time, the others wait; pauses and resumes all; sums up. */
 import { formatLeft, formatSize } from "../page/format.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { Speed } from "./speed.js";
 
 /** Concurrent uploads. More would only share the bandwidth and use up the browser's connections. */
@@ -125,11 +125,11 @@ export class Queue {
     this.#speed.add(sent);
     const progress = this.#part("all-progress");
     [progress.max, progress.value] = [size || 1, sent];
-    this.#write("all-files", words("allFiles", { done: done.length, count: rows.length }));
-    const numbers = [words("of", { done: formatSize(sent), size: formatSize(size) })];
+    this.#write("all-files", t("{done} of {count} uploaded", { done: done.length, count: rows.length }));
+    const numbers = [t("{done} of {size}", { done: formatSize(sent), size: formatSize(size) })];
     const { bytesPerSecond } = this.#speed;
     if (open.length && !this.#isPaused && bytesPerSecond > 0) {
-      numbers.push(words("left", { time: formatLeft((size - sent) / bytesPerSecond) }));
+      numbers.push(t("{time} left", { time: formatLeft((size - sent) / bytesPerSecond) }));
     }
     this.#write("all-numbers", numbers.join(" · "));
     this.#part("pause-all").hidden = this.#isPaused || !open.some((row) => row.phase !== "paused");

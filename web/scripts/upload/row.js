@@ -5,7 +5,7 @@
 import { confirmed } from "../page/dialogs.js";
 import { formatLeft, formatSize } from "../page/format.js";
 import { toast } from "../page/toast.js";
-import { words } from "../page/words.js";
+import { t } from "../page/texts.js";
 import { rememberDone, videoOf } from "./checks.js";
 import { guess, look, readCosts } from "./cost.js";
 import { Speed } from "./speed.js";
@@ -43,7 +43,7 @@ export class UploadRow {
     this.part("title").value = titleOf(file.name);
     this.part("visibility").value = options.visibility;
     this.#connect();
-    this.#enter("waiting", words("queued"));
+    this.#enter("waiting", t("Waiting"));
   }
 
   /** @param {string} name @returns {any} the element marked `data-<name>` */
@@ -69,12 +69,12 @@ export class UploadRow {
     delete this.element.dataset.refused;
     this.part("title").readOnly = false;
     this.part("progress").hidden = false;
-    this.#enter("waiting", words("queued"));
+    this.#enter("waiting", t("Waiting"));
   }
 
   async start() {
     if (this.transfer) return this.resume();
-    this.#enter("uploading", words("starting"));
+    this.#enter("uploading", t("Starting"));
     if (await this.#wasSent()) return undefined;
     // It was paused or cancelled meanwhile.
     if (this.phase !== "uploading") return undefined;
@@ -86,9 +86,9 @@ export class UploadRow {
     const visibility = this.part("visibility").value;
     this.transfer = new Transfer(this.file, { endpoint, chunkSize, title, visibility }, {
       onVideo: (video) => this.#learn(video),
-      onLookalike: (video) => this.#showDuplicate(words("looksLike"), `/watch/${video}`),
+      onLookalike: (video) => this.#showDuplicate(t("You may have this already. The upload will confirm it."), `/watch/${video}`),
       onProgress: (sent, total) => this.#showProgress(sent, total),
-      onRetry: (sentence) => this.#say(sentence ?? words("reconnecting")),
+      onRetry: (sentence) => this.#say(sentence ?? t("Connection lost. Trying again")),
       onDone: () => this.#arrive(),
       onFailed: (sentence, status) => this.#fail(sentence, status),
     });
@@ -115,7 +115,7 @@ export class UploadRow {
     this.part("title").value = found.title;
     this.part("visibility").value = found.visibility;
     [this.isEarlier, this.isAgain] = [true, true];
-    this.#arrive(words("sentBefore"));
+    this.#arrive(t("You have sent this already."));
     this.#follow(found);
     return true;
   }
@@ -142,7 +142,7 @@ export class UploadRow {
 
   pause() {
     this.transfer?.pause();
-    this.#enter("paused", words("paused"));
+    this.#enter("paused", t("Paused"));
     this.events.onFree();
   }
 
@@ -154,7 +154,7 @@ export class UploadRow {
   resume() {
     if (!this.transfer) return this.start();
     this.#speed.reset();
-    this.#enter("uploading", words("resuming"));
+    this.#enter("uploading", t("Resuming"));
     this.transfer.resume();
     return undefined;
   }
@@ -162,23 +162,28 @@ export class UploadRow {
   /** Asks first if bytes have arrived that would be lost. */
   async #askToCancel() {
     if (!this.sent || this.phase === "arrived") return this.cancel();
-    const question = this.#question("cancel", { size: formatSize(this.sent) });
+    const question = {
+      title: t("Cancel the upload of “{title}”?", { title: this.part("title").value }),
+      text: t("What was received so far ({size}) is deleted.", { size: formatSize(this.sent) }),
+      keep: t("Keep it"),
+      act: t("Cancel the upload"),
+    };
     return (await confirmed(question)) && this.phase !== "arrived" ? this.cancel() : undefined;
   }
 
   async #askToDelete() {
-    if (await confirmed(this.#question("delete"))) await this.#answerDuplicate(deleteCopy);
-  }
-
-  /** @param {"cancel" | "delete"} kind @param {Record<string, string>} [values] */
-  #question(kind, values = {}) {
-    const title = words(`${kind}Title`, { title: this.part("title").value });
-    return { title, text: words(`${kind}Text`, values), keep: words("keep"), act: words(`${kind}Act`) };
+    const question = {
+      title: t("Delete “{title}” permanently?", { title: this.part("title").value }),
+      text: t("Only this copy is deleted. This cannot be undone. The earlier video stays."),
+      keep: t("Keep it"),
+      act: t("Delete this copy"),
+    };
+    if (await confirmed(question)) await this.#answerDuplicate(deleteCopy);
   }
 
   async cancel() {
     const wasActive = this.isActive || this.phase === "failed";
-    this.#enter("cancelled", words("cancelled"));
+    this.#enter("cancelled", t("Cancelled"));
     if (wasActive) await this.transfer?.cancel().catch(() => {});
     this.element.remove();
     this.events.onGone(this);
@@ -195,8 +200,8 @@ export class UploadRow {
     const tooMuch = costs.free_space !== null && bytes > costs.free_space;
     const cost = this.part("cost");
     cost.textContent = tooMuch
-      ? words("costsTooMuch", { size: formatSize(bytes), free: formatSize(costs.free_space) })
-      : words("costs", { size: formatSize(bytes) });
+      ? t("· about {size} with all qualities: more than the {free} that are free on the server, so some may have to wait", { size: formatSize(bytes), free: formatSize(costs.free_space) })
+      : t("· about {size} on the server with all qualities", { size: formatSize(bytes) });
     cost.classList.toggle("upload-cost-warning", tooMuch);
   }
 
@@ -208,7 +213,7 @@ export class UploadRow {
     // A video whose first quality is encoded alone has a plan for that one too, without disk space.
     const planned = known?.events.findLast(({ event, detail }) => event === "planned" && Number.isFinite(detail.disk_bytes));
     this.foretold = Boolean(planned);
-    if (planned) this.part("cost").textContent = words("costs", { size: formatSize(known.bytes_total + planned.detail.disk_bytes) });
+    if (planned) this.part("cost").textContent = t("· about {size} on the server with all qualities", { size: formatSize(known.bytes_total + planned.detail.disk_bytes) });
   }
 
   #enter(phase, sentence) {
@@ -233,12 +238,12 @@ export class UploadRow {
     this.events.onChange();
     this.#speed.add(sent);
     this.part("progress").value = total ? (sent / total) * 1000 : 0;
-    this.#say(words("uploading"));
+    this.#say(t("Uploading"));
     const { bytesPerSecond } = this.#speed;
-    const numbers = [words("of", { done: formatSize(sent), size: formatSize(total) })];
+    const numbers = [t("{done} of {size}", { done: formatSize(sent), size: formatSize(total) })];
     if (bytesPerSecond > 0) {
-      numbers.push(words("perSecond", { size: formatSize(bytesPerSecond) }));
-      numbers.push(words("left", { time: formatLeft((total - sent) / bytesPerSecond) }));
+      numbers.push(t("{size}/s", { size: formatSize(bytesPerSecond) }));
+      numbers.push(t("{time} left", { time: formatLeft((total - sent) / bytesPerSecond) }));
     }
     this.part("numbers").textContent = numbers.join(" · ");
   }
@@ -276,7 +281,7 @@ export class UploadRow {
       await changeVideo(this.video, sent);
     } catch {
       this.#pending = { ...sent, ...this.#pending };
-      toast(words("notSaved"));
+      toast(t("The change could not be saved."));
     }
   }
 
@@ -293,12 +298,12 @@ export class UploadRow {
     try {
       await answer(this.video);
     } catch {
-      toast(words("notSaved"));
+      toast(t("The change could not be saved."));
       return;
     }
     this.part("duplicate").hidden = true;
     if (answer !== deleteCopy) return;
-    this.#enter("cancelled", words("copyDeleted"));
+    this.#enter("cancelled", t("This copy is deleted."));
     this.part("progress").hidden = true;
     this.part("watch").hidden = true;
   }
@@ -308,13 +313,13 @@ export class UploadRow {
     if (!duplicate) {
       this.part("duplicate").hidden = true;
     } else if (duplicate.binned) {
-      this.#showDuplicate(words("haveInTrash", { title: duplicate.title }), "/library/bin", true);
+      this.#showDuplicate(t("You have this already, in the trash, as “{title}”.", { title: duplicate.title }), "/library/bin", true);
     } else {
-      this.#showDuplicate(words("haveAlready", { title: duplicate.title }), `/watch/${duplicate.id}`, true);
+      this.#showDuplicate(t("You have this already, as “{title}”.", { title: duplicate.title }), `/watch/${duplicate.id}`, true);
     }
   }
 
-  #arrive(sentence = words("arrived")) {
+  #arrive(sentence = t("Uploaded. Preparing")) {
     this.#enter("arrived", sentence);
     const bar = this.part("progress");
     bar.value = 0;
@@ -334,20 +339,20 @@ export class UploadRow {
     bar.value = percent * 10;
     bar.hidden = video.state === "ready" || video.state === "failed";
     if (video.state === "failed" && !video.playable) {
-      this.#enter("failed", video.failure?.message ?? words("failed"));
+      this.#enter("failed", video.failure?.message ?? t("Failed"));
       // The upload is complete: the watch page offers to prepare it again.
       this.part("retry").hidden = true;
       this.part("cancel").hidden = true;
       this.#offerWatch();
-      this.part("watch").querySelector("span").textContent = words("details");
+      this.part("watch").querySelector("span").textContent = t("Details");
     } else if (video.playable) {
       if (video.state === "processing") this.#showForecast();
-      const sentence = words(video.state === "ready" ? "playable" : "playableMore");
-      this.#enter("playable", this.isEarlier ? words("sentBefore") : sentence);
+      const sentence = video.state === "ready" ? t("Ready to watch") : t("Ready to watch, more qualities are coming");
+      this.#enter("playable", this.isEarlier ? t("You have sent this already.") : sentence);
       this.#offerWatch();
       this.#showPoster(video);
     } else {
-      this.#say(video.waiting || video.stage || words("arrived"));
+      this.#say(video.waiting || video.stage || t("Uploaded. Preparing"));
     }
     const working = video.state !== "ready" && video.state !== "failed";
     this.part("numbers").textContent = working ? `${percent} %` : "";
@@ -367,7 +372,7 @@ export class UploadRow {
 
   #fail(sentence, status) {
     const signedOut = status === 401 || status === 403;
-    this.#enter("failed", signedOut ? words("signedOut") : (sentence ?? words("uploadFailed")));
+    this.#enter("failed", signedOut ? t("You are signed out. Sign in again, then select the same file.") : (sentence ?? t("The upload stopped. What was received is kept: try again.")));
     this.events.onFree();
   }
 }
