@@ -37,6 +37,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.events import Timeline, VideoEventPublisher
+from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.lifecycle import Lifecycle
@@ -91,14 +92,15 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     retention = TrashRetention(base.clock, config.storage.bin_days)
     chapters, indexer = Chapters(base.database, publisher), SearchIndexer(base.database)
     base.bus.add_handler(indexer.wake)
-    listing = Listing(base.database, indexer)
+    listing, watching = Listing(base.database, indexer), Watching(base.database, base.clock)
     return VideoServices(
         repository=Videos(base.database),
         listing=listing,
+        start_page=StartPage(base.database, watching),
         related=RelatedVideos(base.database),
         search=Search(base.database, listing, chapters),
         search_indexer=indexer,
-        watching=Watching(base.database, base.clock),
+        watching=watching,
         marks=Marks(base.database, base.clock),
         editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
         ingest=ingest,

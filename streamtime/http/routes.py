@@ -32,6 +32,7 @@ from streamtime.http.pages import (
     edit,
     edit_chapters,
     embed,
+    explore,
     feeds,
     installed_app,
     invites,
@@ -66,9 +67,9 @@ from streamtime.http.pages import versions as version_pages
 
 ROUTES: tuple[Any, ...] = (
     # pages
-    library.home,
+    explore.home,
     language.choose_language,
-    library.explore,
+    explore.explore,
     library.user_page,
     library.library,
     library.library_events,

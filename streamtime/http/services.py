@@ -58,6 +58,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
 from streamtime.videos.events import EventBus, Timeline
+from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
@@ -122,6 +123,7 @@ class VideoServices:
 
     repository: Videos
     listing: Listing
+    start_page: StartPage
     related: RelatedVideos
     search: Search
     search_indexer: SearchIndexer

@@ -1,6 +1,7 @@
 """Renders templates. Every page gets the caller, the current path and the CSRF token."""
 
 import re
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,15 @@ class ShortIndentation(Extension):
 _INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
+HUES = 12
+"""Classes in `hues.css`. The policy of pages forbids colours in attributes."""
+
+
+def hue_class(name: str) -> str:
+    """Return the class of the colour of a person or a tag: always the same for one name, in any case."""
+    return f"hue-{zlib.crc32(name.casefold().encode()) % HUES}"
+
+
 class Templates:
     """The front end's templates. Each is compiled once."""
 
@@ -73,7 +83,7 @@ class Templates:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals.update(asset=files.url, offered_languages=languages.offered)
+        self._environment.globals.update(asset=files.url, offered_languages=languages.offered, hue=hue_class)
         # New style: a translated text is markup only after the inserted values are escaped.
         self._environment.install_gettext_callables(_translated, _translated_plural, newstyle=True)  # type: ignore[attr-defined]  # of the extension
 

@@ -4,12 +4,12 @@ A caller sees of a playlist only the videos that `shown_videos` allows. It is pa
 `playlist_items.py`, so neither lists nor counts, durations and covers tell of other videos.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, or_, select, tuple_, update
-from sqlalchemy.engine import Row, RowMapping
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.auth.access import (
@@ -198,7 +198,7 @@ class Playlists:
             query = query.where(playlists.c.owner_id == owner_id)
         if cursor:
             query = query.where(key < tuple_(*decode_cursor(cursor, (NonNegative, NonNegative))))
-        query = query.order_by(playlists.c.updated_at_ms.desc(), playlists.c.id.desc()).limit(limit + 1)
+        query = _newest(query).limit(limit + 1)
         async with self._database.read() as connection:
             found = [_playlist(row) for row in (await connection.execute(query)).mappings()]
             items = await _summaries(connection, caller, found[:limit])
@@ -260,25 +260,55 @@ def _findable(caller: Caller, *, own: bool) -> ColumnElement[bool]:
     return or_(is_own, and_(listed, some.exists()))
 
 
-async def _summaries(connection: AsyncConnection, caller: Caller, found: Sequence[Playlist]) -> list[PlaylistSummary]:
-    ids = [each.id for each in found]
+@dataclass(frozen=True, slots=True)
+class PlaylistSums:
+    """What the videos of a playlist that a caller sees amount to. `cover_id`: the row id of the first of them."""
+
+    count: int
+    duration_ms: int
+    cover_id: int | None
+
+
+async def playlist_sums(
+    connection: AsyncConnection, caller: Caller, found: Sequence[Playlist]
+) -> dict[int, PlaylistSums]:
+    """Return the sums of these playlists by row id; of those that show the caller no video, none."""
     total, first = func.coalesce(func.sum(videos.c.duration_ms), 0), func.min(playlist_items.c.position)
-    query = shown_items(caller, playlist_items.c.playlist_id, func.count(), total, first)
-    query = query.where(playlist_items.c.playlist_id.in_(ids)).group_by(playlist_items.c.playlist_id)
-    sums = {row[0]: row for row in await connection.execute(query)}
-    firsts = [(row[0], row[3]) for row in sums.values()]
-    place = tuple_(playlist_items.c.playlist_id, playlist_items.c.position)
-    items = select(playlist_items.c.playlist_id, playlist_items.c.video_id).where(place.in_(firsts))
-    covers = {row[0]: row[1] for row in await connection.execute(items)} if firsts else {}
-    shown = await read_videos(connection, select_videos().where(videos.c.id.in_(covers.values()))) if covers else []
-    by_id = {video.id: video for video in shown}
-    return [_summary(each, sums.get(each.id), by_id.get(covers.get(each.id, -1))) for each in found]
+    # SQLite takes a column without an aggregate from the row that has the minimum.
+    query = shown_items(
+        caller, playlist_items.c.playlist_id, func.count(), total, first, playlist_items.c.video_id.label("cover")
+    )
+    query = query.where(playlist_items.c.playlist_id.in_([each.id for each in found]))
+    rows = await connection.execute(query.group_by(playlist_items.c.playlist_id))
+    return {row[0]: PlaylistSums(row[1], row[2], row.cover) for row in rows}
 
 
-def _summary(playlist: Playlist, sums: Row[*tuple[Any, ...]] | None, cover: Video | None) -> PlaylistSummary:
-    if sums is None:
-        return PlaylistSummary(playlist, 0, 0, None)
-    return PlaylistSummary(playlist, sums[1], sums[2], cover)
+async def _summaries(connection: AsyncConnection, caller: Caller, found: Sequence[Playlist]) -> list[PlaylistSummary]:
+    sums = await playlist_sums(connection, caller, found)
+    covers = [each.cover_id for each in sums.values()]
+    shown = await read_videos(connection, select_videos().where(videos.c.id.in_(covers))) if covers else []
+    return summarized(found, sums, {video.id: video for video in shown})
+
+
+def summarized(
+    found: Sequence[Playlist], sums: Mapping[int, PlaylistSums], covers: Mapping[int, Video]
+) -> list[PlaylistSummary]:
+    """Return these playlists with their sums. `covers`: videos by row id."""
+    nothing = PlaylistSums(0, 0, None)
+    each_with_sums = ((each, sums.get(each.id, nothing)) for each in found)
+    return [
+        PlaylistSummary(each, of.count, of.duration_ms, covers.get(of.cover_id or 0)) for each, of in each_with_sums
+    ]
+
+
+async def newest_playlists(connection: AsyncConnection, caller: Caller, limit: int) -> list[Playlist]:
+    """Return playlists that the caller may find, the last changed first."""
+    query = _newest(_select_playlists().where(_findable(caller, own=False))).limit(limit)
+    return [_playlist(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _newest(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return query.order_by(playlists.c.updated_at_ms.desc(), playlists.c.id.desc())
 
 
 def _clean_title(text: str) -> str:

@@ -34,9 +34,6 @@ END_FRACTION = 0.95
 """A video is begun after the first of these parts, and watched after the second."""
 
 
-SHOWN_UNFINISHED = 6
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a player reports: the position, and how long it has played since the page was loaded, in milliseconds."""
@@ -155,11 +152,14 @@ class Watching:
         last = rows[limit - 1] if more else None
         return HistoryPage(rows[:limit], None if last is None else encode_cursor([last[1].updated_at_ms, last[0].id]))
 
-    async def unfinished(self, caller: Caller) -> list[tuple[Video, Watch]]:
-        """Return the videos that the caller has begun and not ended, the last watched first."""
+    async def unfinished(self, caller: Caller, limit: int) -> dict[int, Watch]:
+        """Return what the caller has begun and not ended by row id of the video, the last watched first."""
         if not caller.signed_in:
-            return []
-        return await self._read(self._history(caller).where(watches.c.position_ms > 0).limit(SHOWN_UNFINISHED))
+            return {}
+        await self._flush_if_possible()
+        query = self._history(caller).where(watches.c.position_ms > 0).limit(limit)
+        async with self._database.read() as connection:
+            return {row[0]: _watch(row) for row in await connection.execute(query)}
 
     def _history(self, caller: Caller) -> Select[Any]:
         query = select(watches.c.video_id, watches.c.position_ms, watches.c.watched, watches.c.updated_at_ms)
@@ -168,12 +168,15 @@ class Watching:
         return query.order_by(watches.c.updated_at_ms.desc(), watches.c.video_id.desc())
 
     async def _read(self, query: Select[Any]) -> list[tuple[Video, Watch]]:
-        with suppress(StreamtimeError):  # a full disk leaves the page readable: what was noted is written later
-            await self.flush()
+        await self._flush_if_possible()
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
             found = await read_videos_in_order(connection, [row[0] for row in rows])
         return [(video, _watch(row)) for video, row in zip(found, rows, strict=True)]
+
+    async def _flush_if_possible(self) -> None:
+        with suppress(StreamtimeError):  # a full disk leaves the page readable: what was noted is written later
+            await self.flush()
 
     async def forget(self, user_id: int, video_id: int | None = None) -> None:
         """Delete one video from a person's history, or all of them."""

@@ -1,5 +1,7 @@
-"""What to watch after a video: in which order, and for whom."""
+"""What to watch after a video, and on the start page: in which order, and for whom."""
 
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,3 +93,39 @@ def test_a_page_shows_it_without_script_and_beside_the_player(shelf: Shelf) -> N
     part = shelf.visitor.browser.get(f"{path}/related", headers={"HX-Request": "true"}).text
     assert part.lstrip().startswith("<ol")
     assert shelf.visitor.api.get(f"/api/v1/videos/{shelf.videos['Old']}/related").status_code == 404
+
+
+def test_the_start_page_shows_what_is_listed_for_the_caller(shelf: Shelf) -> None:
+    for name, visibility in (("Evenings", "public"), ("Holidays", "private")):
+        made = shelf.member.api.post("/api/v1/playlists", json={"title": name, "visibility": visibility})
+        items = f"/api/v1/playlists/{made.raise_for_status().json()['id']}/items"
+        shelf.member.api.post(items, json={"video": shelf.videos["Lake"]}).raise_for_status()
+    pages = {who: who.browser.get("/explore").text for who in (shelf.visitor, shelf.owner, shelf.member)}
+    seen = {who: {name for name, video in shelf.videos.items() if f"/watch/{video}" in pages[who]} for who in pages}
+    public = {name for name, visibility in VIDEOS.items() if visibility == "public"} | {"Of the member"}
+    listed = public | {"Serial part 12", "Old"}
+    assert (seen[shelf.visitor], seen[shelf.owner], seen[shelf.member]) == (public, listed, listed)
+    assert [">Evenings<" in page for page in pages.values()] == [True, True, True]
+    assert [">Holidays<" in page for page in pages.values()] == [False, False, True], "and it is their own"
+    assert [">mia<" in page.partition('"people-title"')[2] for page in pages.values()] == [True, True, False]
+    assert all('href="/tags/boat"' in page and 'href="/tags"' in page for page in pages.values())
+    assert "More videos" not in pages[shelf.owner], "these were all"
+
+
+def test_after_the_newest_videos_come_all_others(shelf: Shelf, clips: Path) -> None:
+    clip = clips / "related.mp4"
+    more = [shelf.owner.upload(clip, title=f"More {number}", visibility="public") for number in range(2)]
+    wait_until(lambda: all(shelf.owner.look(video)["state"] == "ready" for video in more), "ready")
+    first = shelf.visitor.browser.get("/explore").text
+    found = re.search(r'class="more"\s+href="([^"]+)"', first)
+    assert found is None, "seven are public"
+    for video in (shelf.videos["Old"], shelf.videos["Serial part 12"]):
+        shelf.owner.change(video, visibility="public")
+    first = shelf.visitor.browser.get("/explore").text
+    found = re.search(r'class="more"\s+href="([^"]+)"', first)
+    assert found, "nine are public"
+    rest = shelf.visitor.browser.get(html.unescape(found[1]), headers={"HX-Request": "true"}).text
+    shown = [set(re.findall(r'class="card-link" href="/watch/(\w+)"', text)) for text in (first, rest)]
+    assert [len(each) for each in shown] == [8, 1]
+    assert not shown[0] & shown[1]
+    assert 'aria-current="true"' in shelf.visitor.browser.get("/explore?sort=new").text, "the list of all has an order"

@@ -1,4 +1,4 @@
-"""Pages with a grid of videos: Explore, a user's page, and the library of the caller's own videos with live updates."""
+"""Pages with a grid of videos: all of them, those of a user, and the caller's own library with live updates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -75,30 +75,6 @@ def next_href(request: PageRequest, page: HasNext) -> str | None:
     return f"{request.url.path}?{urlencode([*params, ('cursor', page.next)])}"
 
 
-@get("/", include_in_schema=False)
-async def home(accounts: NamedDependency[AccountServices]) -> Redirect:
-    """Redirect to setup if it is still needed, else to Explore."""
-    return Redirect("/setup" if await accounts.setup.needed() else "/explore", status_code=303)
-
-
-@get("/explore", include_in_schema=False)
-async def explore(
-    request: PageRequest,
-    caller: NamedDependency[Caller],
-    videos: NamedDependency[VideoServices],
-    clock: NamedDependency[Clock],
-    templates: NamedDependency[Templates],
-    q: Text = "",
-    sort: FromQuery[Sort] = Sort.NEW,
-    cursor: Cursor = "",
-) -> Response[str] | Redirect:
-    """Show all videos that are listed for the caller. With `q`, redirect to the search, which was here before."""
-    if q.strip():
-        return Redirect(f"/search?{urlencode({'q': q})}", status_code=301)
-    query = Query(scope=ListScope.LISTED, sort=sort, cursor=cursor)
-    return await _grid(request, caller, videos, clock, templates, query)
-
-
 SHELF_PLAYLISTS = 8
 """Playlists on the page of a user, the last changed first."""
 
@@ -124,7 +100,7 @@ async def user_page(
     query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), sort=sort, cursor=cursor)
     page = await playlists.repository.page(caller, owner_id=person.id, limit=SHELF_PLAYLISTS)
     shelf = [playlist_view(each, caller, clock.now_ms()) for each in page.items]
-    return await _grid(request, caller, videos, clock, templates, query, person=PersonPage(person, shelf))
+    return await video_grid(request, caller, videos, clock, templates, query, person=PersonPage(person, shelf))
 
 
 async def person_in_path(at_owner: str, accounts: AccountServices) -> User:
@@ -158,7 +134,7 @@ class PersonPage:
         }
 
 
-async def _grid(
+async def video_grid(
     request: PageRequest,
     caller: Caller,
     videos: VideoServices,
@@ -168,8 +144,8 @@ async def _grid(
     *,
     person: PersonPage | None = None,
 ) -> Response[str]:
-    begun = [] if person or query.cursor else await videos.watching.unfinished(caller)
-    if (begun or (person and person.playlists)) and not query.cursor:
+    """Show a grid of videos, below what a person tells of themselves; without `person` all videos of the query."""
+    if person and person.playlists and not query.cursor:
         query = replace(query, limit=_BELOW_A_SHELF)
     cards, page = await video_cards(caller, videos, clock, query)
     if person and not cards and not person.playlists and not caller.signed_in:
@@ -180,15 +156,14 @@ async def _grid(
     owner = person.user if person else None
     return templates.page(
         request,
-        "pages/explore.html",
-        title=owner.shown_name if owner else "Explore",
+        "pages/videos.html",
+        title=owner.shown_name if owner else "All videos",
         nav="you" if query.filters.owner and query.filters.owner == caller.name else "explore",
         cards=cards,
         next_href=more,
         sort=query.sort.value,
         owner=None if person is None else person.values(caller),
         playlists=person.playlists if person else [],
-        begun=[current_video_card(video, caller, videos, clock, watch) for video, watch in begun],
     )
 
 

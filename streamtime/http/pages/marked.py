@@ -10,10 +10,11 @@ from litestar.response import Redirect, Response
 from streamtime.auth.access import Access, Caller
 from streamtime.clock import Clock
 from streamtime.http.pages.library import current_video_card, next_href, watches_of
-from streamtime.http.requests import Cursor, PageRequest, account_id, local_path, read_form, wants_fragment
+from streamtime.http.requests import Cursor, PageRequest, Text, account_id, local_path, read_form, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.marks import TITLES, marks_view, said_of
+from streamtime.http.views.videos import VideoCard
 from streamtime.videos.listing import PAGE_SIZE
 from streamtime.videos.marks import MarkKind
 from streamtime.videos.video import Video
@@ -51,12 +52,15 @@ async def marks_of_video(
     video: FromPath[str],
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
+    clock: NamedDependency[Clock],
     templates: NamedDependency[Templates],
+    menu: Text = "",
 ) -> Response[str]:
-    """Show the marks of a video as switches: a part of the menu of its card."""
+    """Show the marks of a video as switches: a part of the menu of its card; with `menu=card`, all of that menu."""
     account_id(caller)
     found = await videos.repository.require(caller, video, Access.VIEW)
-    return await _switches(request, found, caller, videos, templates)
+    card = current_video_card(found, caller, videos, clock) if menu == "card" else None
+    return await _switches(request, found, caller, videos, templates, card)
 
 
 @post("/watch/{video:str}/marks", include_in_schema=False)
@@ -87,10 +91,17 @@ async def set_marks(
 
 
 async def _switches(
-    request: PageRequest, video: Video, caller: Caller, videos: VideoServices, templates: Templates
+    request: PageRequest,
+    video: Video,
+    caller: Caller,
+    videos: VideoServices,
+    templates: Templates,
+    card: VideoCard | None = None,
 ) -> Response[str]:
     marks, name = await marks_view(video, caller, videos), video.public_id
-    return templates.page(request, "fragments/marks.html", title="", video_id=name, marks=marks, next_path="")
+    return templates.page(
+        request, "fragments/marks.html", title="", video_id=name, marks=marks, next_path="", card=card
+    )
 
 
 async def _page(
