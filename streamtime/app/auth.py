@@ -17,6 +17,7 @@ from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.mfa_codes import SecondFactorCodes
+from streamtime.auth.notices import Notices
 from streamtime.auth.oidc.accounts import OidcAccountPolicy, OidcAccounts, OidcIdentities
 from streamtime.auth.oidc.sign_in import OidcLoginStates, OidcSignIn
 from streamtime.auth.oidc.types import IdentityProvider, ProviderSettings
@@ -62,7 +63,7 @@ class AccountManagement:
 
 
 def build_account_management(
-    config: Config, database: Database, clock: Clock, passwords: PasswordHashing
+    config: Config, database: Database, clock: Clock, passwords: PasswordHashing, notices: Notices
 ) -> AccountManagement:
     """Build the services for accounts that need no running server."""
     audit, rate_limiter = AuditLog(database, clock), RateLimiter(clock)
@@ -77,11 +78,11 @@ def build_account_management(
         rate_limiter=rate_limiter,
         failed_logins=failed_logins,
         codes=codes,
-        users=Users(database, passwords, audit, clock),
+        users=Users(database, passwords, notices, audit, clock),
         sessions=sessions,
         administration=Administration(database, passwords, sessions, audit, clock),
         tokens=ApiTokens(database, audit, clock),
-        invites=Invites(database, audit, clock, mode=RegistrationMode(config.accounts.registration)),
+        invites=Invites(database, notices, audit, clock, mode=RegistrationMode(config.accounts.registration)),
         second_factor=SecondFactor(database, sessions, codes, audit, clock),
     )
 
@@ -92,7 +93,8 @@ async def open_account_management(config: Config) -> AsyncIterator[AccountManage
     passwords = PasswordHashing()
     database = Database(database_path(config), copies=backup_folders(config))
     try:
-        yield build_account_management(config, database, SystemClock(), passwords)
+        notices = Notices(database, SystemClock(), lambda _: None)  # no page of this process is told
+        yield build_account_management(config, database, SystemClock(), passwords, notices)
     finally:
         await database.close()
         passwords.close()

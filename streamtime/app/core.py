@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamtime.auth.audit import AuditLog
+from streamtime.auth.notices import Notices
 from streamtime.clock import Clock, SystemClock
 from streamtime.config.sections import Config, S3Config
 from streamtime.database.transaction import Database, EpochWatch
@@ -24,12 +25,12 @@ from streamtime.storage.s3.connections import BucketAddress
 from streamtime.storage.s3.store import S3Store
 from streamtime.storage.spool import Spool
 from streamtime.storage.wrappers import MeteredStore, RetryingStore, StoreMetrics
-from streamtime.videos.events import EventBus
+from streamtime.videos.events import EventBus, NoticesChanged
 
 
 @dataclass(frozen=True, slots=True)
 class Infrastructure:
-    """Clock, database, stores, events and job queue."""
+    """Clock, database, stores, events, job queue and notices."""
 
     clock: Clock
     database: Database
@@ -38,6 +39,7 @@ class Infrastructure:
     store_metrics: StoreMetrics
     bus: EventBus
     queue: JobQueue
+    notices: Notices
 
     @property
     def audit(self) -> AuditLog:
@@ -94,14 +96,16 @@ async def open_infrastructure(config: Config, stack: AsyncExitStack, *, sweep: b
     stack.callback(epoch.close)
     store_metrics = StoreMetrics()
     stores = await open_stores(config, stack, store_metrics, sweep=sweep)
+    bus = EventBus()
     return Infrastructure(
         clock=clock,
         database=database,
         epoch=epoch,
         stores=stores,
         store_metrics=store_metrics,
-        bus=EventBus(),
+        bus=bus,
         queue=JobQueue(database, clock, process_id=public_id()),
+        notices=Notices(database, clock, lambda user_id: bus.publish(NoticesChanged(user_id))),
     )
 
 

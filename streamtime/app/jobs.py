@@ -2,7 +2,7 @@
 
 from streamtime.app.core import Infrastructure, StoreRecords
 from streamtime.app.maintenance import build_maintenance_runner
-from streamtime.app.videos import SharedState, build_audit_retention, build_upload_expiry
+from streamtime.app.videos import SharedState, build_retentions, build_upload_expiry
 from streamtime.app.workers import PREPARE_NICE, worker_launcher
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
@@ -95,7 +95,7 @@ def _queues(
         base.database,
         videos.trash,
         build_upload_expiry(config, base, videos),
-        build_audit_retention(config, base),
+        build_retentions(config, base),
     )
     return [
         QueueConfig(

@@ -1,9 +1,10 @@
 """Composition of storage maintenance, for the server and for `streamtime gc`."""
 
 from streamtime.app.core import Infrastructure, StoreRecords, build_automatic_backups
-from streamtime.app.videos import build_audit_retention, build_upload_expiry
+from streamtime.app.videos import build_retentions, build_upload_expiry
 from streamtime.config.sections import Config
 from streamtime.http.services import MaintenanceServices, VideoServices
+from streamtime.maintenance.alerts import AdminAlerts
 from streamtime.maintenance.backup.automatic import DatabaseBackups, MaintenanceIntervals
 from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.garbage_collection import GarbageCollector
@@ -23,6 +24,12 @@ def build_maintenance(
     config: Config, base: Infrastructure, videos: VideoServices, records: StoreRecords
 ) -> MaintenanceServices:
     """Build the services for storage maintenance, expiry and backups."""
+    backups = DatabaseBackups(
+        base.database,
+        build_automatic_backups(config),
+        base.clock,
+        MaintenanceIntervals(config.backup.every, config.backup.check_every),
+    )
     return MaintenanceServices(
         overview=StorageOverview(
             records.inventory,
@@ -45,14 +52,17 @@ def build_maintenance(
             WorkQueue(base.queue),
             videos.trash,
             build_upload_expiry(config, base, videos),
-            build_audit_retention(config, base),
+            build_retentions(config, base),
             base.clock,
         ),
-        database_backups=DatabaseBackups(
+        database_backups=backups,
+        alerts=AdminAlerts(
             base.database,
-            build_automatic_backups(config),
+            base.notices,
+            base.stores.spool,
+            backups,
             base.clock,
-            MaintenanceIntervals(config.backup.every, config.backup.check_every),
+            minimum_free_bytes=int(config.transcode.minimum_free_space),
         ),
         damage_reporter=_damage_reporter(base, videos),
     )

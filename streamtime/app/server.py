@@ -33,13 +33,14 @@ from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
 from streamtime.errors import StreamtimeError
 from streamtime.http.event_stream_state import RenderCache, StreamLimits, StreamSlots
-from streamtime.http.services import HttpSettings, Services, SharingServices, StreamServices
+from streamtime.http.services import HttpSettings, NoticeServices, Services, SharingServices, StreamServices
 from streamtime.logging import get_logger
 from streamtime.periodic import every
 from streamtime.sharing.links import Links
 from streamtime.sharing.tickets import Tickets, ViewSessions
 from streamtime.sharing.upload_requests import UploadRequests
 from streamtime.storage.s3.connections import client_for, pool_for
+from streamtime.videos.notice_list import NoticeList
 
 FLUSH_INTERVAL_S = 3.0
 
@@ -71,7 +72,7 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
     shared, records = build_shared_state(base), build_store_records(base)
     videos, storage = build_videos(config, base), build_storage(config, base)
     playlists = build_playlists(base)
-    management = build_account_management(config, base.database, base.clock, passwords)
+    management = build_account_management(config, base.database, base.clock, passwords, base.notices)
     ticket_keys = SigningKeys(base.database, base.epoch, base.clock, Purpose.TICKET)
     return Services(
         clock=base.clock,
@@ -92,6 +93,7 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
         jobs=build_jobs(config, base, videos, shared, records),
         storage=storage,
         maintenance=build_maintenance(config, base, videos, records),
+        notices=NoticeServices(base.notices, NoticeList(base.database)),
         streams=StreamServices(
             bus=base.bus, slots=StreamSlots(_stream_limits(config)), render_cache=RenderCache(base.bus, base.clock)
         ),
@@ -102,6 +104,7 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
 async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIterator[None]:
     """Run the job pool and the periodic tasks for as long as the context lasts."""
     await services.database.write(services.videos.lifecycle.recover)
+    await services.notices.notices.load_counts()
     await services.jobs.pool.start()
     background = [
         asyncio.create_task(each)
@@ -115,6 +118,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
             services.jobs.status.run_forever(),
             services.maintenance.scheduler.run_forever(),
             services.maintenance.expiry.run_forever(),
+            services.maintenance.alerts.run_forever(),
             services.maintenance.database_backups.run_forever(),
         )
     ]

@@ -6,6 +6,7 @@ from streamtime.app.core import Infrastructure, bucket_address
 from streamtime.app.workers import picture_decoder
 from streamtime.auth.access import Visibility
 from streamtime.auth.audit import AuditRetention
+from streamtime.auth.notices import NoticeRetention
 from streamtime.auth.sessions import Sessions
 from streamtime.config.sections import Config
 from streamtime.errors import ConfigError
@@ -17,6 +18,7 @@ from streamtime.http.services import (
     UploadServices,
     VideoServices,
 )
+from streamtime.maintenance.expiry import Retention
 from streamtime.playback.media_reader import MediaReader, SegmentCache
 from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import PlaybackCache, PresignedUrls, Segments, ViewerActivity
@@ -79,7 +81,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
     ledger, audit, work = base.ledger, base.audit, WorkQueue(base.queue)
     publisher = VideoEventPublisher(base.bus)
     progress = ProgressTracker(base.database, publisher, base.clock)
-    updater = VideoUpdater(publisher, progress)
+    updater = VideoUpdater(publisher, progress, base.notices, base.clock)
     files = VideoFiles(ledger, Renditions(base.database, ledger, base.clock), StillRepository(base.database, ledger))
     timeline = Timeline(base.database, base.clock)
     duplicates = Duplicates(base.database, work, updater, timeline)
@@ -173,9 +175,12 @@ def build_upload_expiry(config: Config, base: Infrastructure, videos: VideoServi
     return UploadExpiry(base.database, uploads, videos.repository, videos.deletion)
 
 
-def build_audit_retention(config: Config, base: Infrastructure) -> AuditRetention:
-    """Build the retention of the audit log."""
-    return AuditRetention(base.database, base.clock, days=config.accounts.audit_days)
+def build_retentions(config: Config, base: Infrastructure) -> tuple[Retention, ...]:
+    """Build what deletes old lines of the audit log and old notices."""
+    return (
+        AuditRetention(base.database, base.clock, days=config.accounts.audit_days),
+        NoticeRetention(base.database, base.clock),
+    )
 
 
 def build_uploads(

@@ -162,6 +162,8 @@ DAY_MS = 86_400_000
 class AuditRetention:
     """Deletes entries older than a number of days; 0 keeps them forever."""
 
+    name = "audit"
+
     def __init__(self, database: Database, clock: Clock, *, days: int) -> None:
         self._database = database
         self._clock = clock

@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 
 from streamtime.auth.access import Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog, ClientInfo
+from streamtime.auth.notices import NewNotice, NoticeKind, Notices
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.profiles import clean_display_name
 from streamtime.auth.rate_limits import RateLimit, RateLimiter
@@ -83,6 +84,7 @@ class Invite:
 
     id: int
     public_id: str
+    creator_id: int
     made_by: str
     label: str
     role: Role
@@ -110,8 +112,11 @@ class NewInvite:
 class Invites:
     """Creates, lists, redeems and revokes invitations."""
 
-    def __init__(self, database: Database, audit: AuditLog, clock: Clock, *, mode: RegistrationMode) -> None:
+    def __init__(
+        self, database: Database, notices: Notices, audit: AuditLog, clock: Clock, *, mode: RegistrationMode
+    ) -> None:
         self._database = database
+        self._notices = notices
         self._audit = audit
         self._clock = clock
         self._mode = mode
@@ -177,6 +182,13 @@ class Invites:
         found = _invite(row) if row else None
         return found if found and found.is_valid(self._clock.now_ms()) else None
 
+    async def notify_creator(self, tx: Transaction, invite: Invite, guest: User) -> None:
+        """Tell who created an invitation that someone has used it."""
+        used = NewNotice(
+            NoticeKind.INVITE_USED, guest.public_id, person_id=guest.id, detail={"invitation": invite.label}
+        )
+        await self._notices.add(tx, [invite.creator_id], used)
+
     async def redeem(self, tx: Transaction, token: str) -> Invite | None:
         """Count a use of a valid invitation and return it; None if it is not valid."""
         row = (await tx.execute(_SELECTION.where(_is(token)))).mappings().first()
@@ -207,6 +219,7 @@ def _invite(row: RowMapping) -> Invite:
     return Invite(
         id=row["id"],
         public_id=row["public_id"],
+        creator_id=row["user_id"],
         made_by=row["made_by"],
         label=row["label"],
         role=Role(row["role"]),
@@ -283,9 +296,10 @@ class Registration:
             if invite is None:
                 raise NotFound(INVALID_INVITE_MESSAGE)
             invited = NewUser(new.name, new.password_hash, invite.role, new.display_name)
-            return await self._users.add(
-                tx, invited, _anonymous_actor(client), invitation=invite.label or invite.public_id
-            )
+            label = invite.label or invite.public_id
+            guest = await self._users.add(tx, invited, _anonymous_actor(client), invitation=label)
+            await self._invites.notify_creator(tx, invite, guest)
+            return guest
 
         return await self._database.write(body)
 

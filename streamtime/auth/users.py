@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.auth.access import Role
 from streamtime.auth.audit import Actor, AuditEvent, AuditLog
+from streamtime.auth.notices import NewNotice, NoticeKind, Notices
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.clock import Clock
 from streamtime.database.tables.auth import users
@@ -63,8 +64,11 @@ class NewUser:
 class Users:
     """Creates, finds and lists accounts."""
 
-    def __init__(self, database: Database, passwords: PasswordHashing, audit: AuditLog, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, passwords: PasswordHashing, notices: Notices, audit: AuditLog, clock: Clock
+    ) -> None:
         self._database = database
+        self._notices = notices
         self._passwords = passwords
         self._audit = audit
         self._clock = clock
@@ -98,7 +102,9 @@ class Users:
         return await self._database.write(body)
 
     async def add(self, tx: Transaction, new: "NewUser", actor: Actor, **detail: str) -> User:
-        """Insert an account and its audit entry. An actor without a name means that the user created it.
+        """Insert an account and its audit entry, and tell administrators of one that waits.
+
+        An actor without a name means that the user created it.
 
         Raises:
             Conflict: the name is taken.
@@ -120,6 +126,9 @@ class Users:
         user = user_from((await tx.execute(insert(users).values(**values).returning(users))).mappings().one())
         by = actor if actor.name else Actor(user.id, user.name, actor.address)
         await self._audit.record(tx, by, AuditEvent.ACCOUNT_CREATED, user.name, role=user.role.value, **detail)
+        if new.awaiting:
+            waiting = NewNotice(NoticeKind.REGISTRATION_WAITING, user.public_id, person_id=user.id)
+            await self._notices.add_for_admins(tx, waiting)
         return user
 
     async def any_exists(self) -> bool:

@@ -61,7 +61,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
     """Return the Litestar application: pages and API, with the route table and the OpenAPI document."""
     files = WebFiles()
     languages = Languages(files)
-    templates = Templates(files, languages)
+    templates = Templates(files, languages, lambda user_id: services.notices.notices.unread_count(user_id))  # noqa: PLW0108  # tests that collect routes have no services
     problems = ExceptionHandlers(templates)
     return Litestar(
         route_handlers=[*ROUTES],

@@ -7,6 +7,7 @@ client is signed out.
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.response import Stream
@@ -19,7 +20,7 @@ from streamtime.http.requests import ApiRequest, client_address, reload_caller, 
 from streamtime.http.services import StreamServices
 from streamtime.logging import get_logger
 from streamtime.translation import current_language
-from streamtime.videos.events import Subscription, VideoChanged
+from streamtime.videos.events import BusEvent, Subscription
 
 KEEPALIVE_INTERVAL_S = 15.0
 """Seconds between keep-alive comments, so that proxies do not close an idle stream."""
@@ -29,9 +30,15 @@ RIGHTS_CHECK_INTERVAL_S = 1.0
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-EventFilter = Callable[[VideoChanged], bool]
-EventRenderer = Callable[[VideoChanged], Awaitable[str]]
-SnapshotRenderer = Callable[[], Awaitable[str]]
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a stream sends: the events that it accepts, their text, and the text that it begins with."""
+
+    accepts: Callable[[BusEvent], bool]
+    render: Callable[[BusEvent], Awaitable[str]]
+    snapshot: Callable[[], Awaitable[str]]
+
 
 _log = get_logger("http")
 
@@ -52,23 +59,21 @@ async def event_stream(
     request: ApiRequest,
     caller: Caller,
     streams: StreamServices,
-    accepts: EventFilter,
-    render: EventRenderer,
-    snapshot: SnapshotRenderer,
+    feed: Feed,
 ) -> Stream:
     """Return a stream that lasts until the client disconnects, its permissions change, or the server stops.
 
     Raises:
         TooManyRequests: too many streams are open.
-        StreamtimeError: `snapshot` raised it.
+        StreamtimeError: the snapshot raised it.
     """
     session = f"{caller.auth_method.value} {caller.credential_id}" if caller.signed_in else ""
     slot = streams.slots.acquire(client_network(client_address(request)), session)
     epoch = rights_epoch(request)
-    subscription = streams.bus.add_subscription(accepts)
+    subscription = streams.bus.add_subscription(feed.accepts)
     weakref.finalize(slot, streams.bus.unsubscribe, subscription)
-    first = await snapshot()
-    events = _events(request, caller, epoch, subscription, slot, render, first)
+    first = await feed.snapshot()
+    events = _events(request, caller, epoch, subscription, slot, feed, first)
     return Stream(events, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -78,7 +83,7 @@ async def _events(
     epoch: int,
     subscription: Subscription,
     slot: StreamSlot,
-    render: EventRenderer,
+    feed: Feed,
     first: str,
 ) -> AsyncGenerator[str, None]:
     try:
@@ -92,7 +97,7 @@ async def _events(
                     if await reload_caller(request) != caller:
                         return  # signed out, revoked or disabled: the client has to reconnect
                 if change is not None:
-                    yield await render(change)
+                    yield await feed.render(change)
                 elif idle_s >= KEEPALIVE_INTERVAL_S:
                     idle_s = 0.0
                     yield ": quiet\n\n"
@@ -103,7 +108,7 @@ async def _events(
         slot.release()
 
 
-async def _changes(subscription: Subscription) -> AsyncGenerator[VideoChanged | None, Any]:
+async def _changes(subscription: Subscription) -> AsyncGenerator[BusEvent | None, Any]:
     while True:
         try:
             change = await subscription.next(timeout_s=RIGHTS_CHECK_INTERVAL_S)

@@ -13,6 +13,7 @@ from streamtime.http.api import (
     links,
     marks,
     me,
+    notices,
     playlists,
     preferences,
     saved_filters,
@@ -59,6 +60,7 @@ from streamtime.http.pages import (
     watch_history,
 )
 from streamtime.http.pages import bulk as bulk_pages
+from streamtime.http.pages import notices as notice_pages
 from streamtime.http.pages import playlists as playlist_pages
 from streamtime.http.pages import preferences as preference_pages
 from streamtime.http.pages import saved_filters as filter_pages
@@ -92,6 +94,13 @@ ROUTES: tuple[Any, ...] = (
     watch_history.clear_history,
     watch_history.pause_history,
     watch_history.remove_from_history,
+    notice_pages.notices_page,
+    notice_pages.notices_panel,
+    notice_pages.read_notices,
+    notice_pages.notice_settings_page,
+    notice_pages.set_notice_kinds,
+    notice_pages.read_notice,
+    notice_pages.delete_notice,
     playlist_pages.playlists_page,
     playlist_pages.new_playlist_page,
     playlist_pages.create_playlist,
@@ -302,6 +311,13 @@ ROUTES: tuple[Any, ...] = (
     me.me,
     preferences.get_preferences,
     preferences.patch_preferences,
+    notices.list_notices,
+    notices.count_unread,
+    notices.get_muted,
+    notices.put_muted,
+    notices.read_all,
+    notices.read_one,
+    notices.remove_notice,
     saved_filters.list_filters,
     saved_filters.create_filter,
     saved_filters.patch_filter,

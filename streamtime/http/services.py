@@ -13,6 +13,7 @@ from streamtime.auth.audit import AuditLog
 from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_login_log import FailedLoginLog
 from streamtime.auth.mfa import MfaChallenges, SecondFactor
+from streamtime.auth.notices import Notices
 from streamtime.auth.oidc.sign_in import OidcSignIn
 from streamtime.auth.preferences import PreferenceRepository
 from streamtime.auth.profiles import ProfilePictures, Profiles
@@ -28,6 +29,7 @@ from streamtime.hls.ladder import Rung
 from streamtime.http.event_stream_state import RenderCache, StreamSlots
 from streamtime.jobs.pool import JobPool
 from streamtime.jobs.queue import JobOverview, JobQueue
+from streamtime.maintenance.alerts import AdminAlerts
 from streamtime.maintenance.backup.automatic import DatabaseBackups
 from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.jobs import MaintenanceScheduler
@@ -63,6 +65,7 @@ from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle
 from streamtime.videos.listing import Listing
 from streamtime.videos.marks import Marks
+from streamtime.videos.notice_list import NoticeList
 from streamtime.videos.playlist_items import PlaylistItems
 from streamtime.videos.playlists import Playlists as VideoPlaylists
 from streamtime.videos.progress import ProgressTracker
@@ -225,8 +228,17 @@ class MaintenanceServices:
     overview: StorageOverview
     scheduler: MaintenanceScheduler
     expiry: ExpiryScheduler
+    alerts: AdminAlerts
     database_backups: DatabaseBackups
     damage_reporter: DamageReporter
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeServices:
+    """Notices of accounts: changes, and what a person sees of theirs."""
+
+    notices: Notices
+    listing: NoticeList
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +267,7 @@ class Services:
     jobs: JobServices
     storage: StorageServices
     maintenance: MaintenanceServices
+    notices: NoticeServices
     streams: StreamServices
 
 

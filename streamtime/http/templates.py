@@ -2,7 +2,8 @@
 
 import re
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -45,6 +46,8 @@ class PageFrame:
     csrf_token: str
     path: str
     language: Language
+    unread: int = 0
+    """The caller's unread notices."""
 
 
 class ShortIndentation(Extension):
@@ -73,7 +76,10 @@ def hue_class(name: str) -> str:
 class Templates:
     """The front end's templates. Each is compiled once."""
 
-    def __init__(self, files: WebFiles, languages: Languages) -> None:
+    def __init__(
+        self, files: WebFiles, languages: Languages, unread_count: Callable[[int], int] = lambda _: 0
+    ) -> None:
+        self._unread_count = unread_count
         self._environment = Environment(
             loader=FileSystemLoader(files.templates),
             autoescape=True,
@@ -101,7 +107,9 @@ class Templates:
         page contains a secret (a link or code that grants access), so it is not compressed; its compressed length would
         leak the secret to an attacker who can inject text into the page (BREACH).
         """
-        content = self.render(template, page=frame(request, title=title, nav=nav), **context)
+        caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
+        unread = 0 if caller.user_id is None else self._unread_count(caller.user_id)
+        content = self.render(template, page=replace(frame(request, title=title, nav=nav), unread=unread), **context)
         if player:
             request.scope["shows_player"]()  # type: ignore[typeddict-item]  # set by RequestMiddleware
         keep_uncompressed = request.scope.get("keep_uncompressed")  # set by CompressionMiddleware for GET

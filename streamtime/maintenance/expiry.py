@@ -1,8 +1,9 @@
-"""Deletes what has expired: videos in the trash, abandoned uploads, and old lines of the audit log."""
+"""Deletes what has expired: videos in the trash, abandoned uploads, old lines of the audit log, old notices."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Protocol
 
-from streamtime.auth.audit import AuditRetention
 from streamtime.clock import Clock, ClockStability
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict
@@ -21,14 +22,30 @@ CHECK_INTERVAL_S = 60.0
 _log = get_logger("maintenance")
 
 
+class Retention(Protocol):
+    """Rows of one kind that are deleted when they are old enough."""
+
+    @property
+    def name(self) -> str:
+        """The name in the log."""
+
+    async def has_expired(self) -> bool:
+        """Return whether there are expired rows."""
+
+    async def delete_expired(self) -> int:
+        """Delete expired rows and return how many were deleted."""
+
+
 class ExpireHandler:
     """Handles jobs of the kind `expire`."""
 
-    def __init__(self, database: Database, trash: Trash, uploads: UploadExpiry, audit: AuditRetention) -> None:
+    def __init__(
+        self, database: Database, trash: Trash, uploads: UploadExpiry, retentions: Sequence[Retention]
+    ) -> None:
         self._database = database
         self._trash = trash
         self._uploads = uploads
-        self._audit = audit
+        self._retentions = retentions
 
     async def run(self, job: Job) -> None:
         """Delete what has expired, each item in a transaction of its own."""
@@ -41,8 +58,8 @@ class ExpireHandler:
                     purged += 1
                 except Conflict:
                     continue  # restored or purged meanwhile
-        lines = await self._audit.delete_expired()
-        _log.info("expired", job=job.id, uploads=uploads, videos=purged, audit=lines)
+        rows = {each.name: await each.delete_expired() for each in self._retentions}
+        _log.info("expired", job=job.id, uploads=uploads, videos=purged, **rows)
 
     async def on_failed(self, tx: Transaction, job: Job, failure: Failure) -> None:
         """Do nothing: the scheduler queues it again."""
@@ -60,14 +77,14 @@ class ExpiryScheduler:
         work_queue: WorkQueue,
         trash: Trash,
         uploads: UploadExpiry,
-        audit: AuditRetention,
+        retentions: Sequence[Retention],
         clock: Clock,
     ) -> None:
         self._database = database
         self._work_queue = work_queue
         self._trash = trash
         self._uploads = uploads
-        self._audit = audit
+        self._retentions = retentions
         self._clock_stability = ClockStability(clock)
         self._upload_expiry_s = uploads.expire_after_s
         self._trash_retention_s = trash.retention_days * DAY_MS / 1000
@@ -90,5 +107,6 @@ class ExpiryScheduler:
         stable_s = self._clock_stability.stable_s()
         uploads = stable_s >= min(CLOCK_STABLE_S, self._upload_expiry_s) and await self._uploads.has_expired()
         trashed = stable_s >= min(CLOCK_STABLE_S, self._trash_retention_s) and bool(await self._trash.expired())
-        if uploads or trashed or (stable_s >= CLOCK_STABLE_S and await self._audit.has_expired()):
+        rows = stable_s >= CLOCK_STABLE_S and any([await each.has_expired() for each in self._retentions])
+        if uploads or trashed or rows:
             await self._database.write(self._work_queue.expire)

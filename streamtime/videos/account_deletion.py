@@ -16,6 +16,8 @@ from streamtime.clock import Clock
 from streamtime.database.tables.auth import (
     api_tokens,
     invites,
+    muted_notices,
+    notices,
     oidc_identities,
     preferences,
     profile_pictures,
@@ -32,7 +34,18 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
 from streamtime.videos.video import select_videos, video_from_row
 
-_OWN = api_tokens, invites, oidc_identities, preferences, profile_pictures, recovery_codes, video_marks, watches
+_OWN = (
+    api_tokens,
+    invites,
+    muted_notices,
+    notices,
+    oidc_identities,
+    preferences,
+    profile_pictures,
+    recovery_codes,
+    video_marks,
+    watches,
+)
 """Tables whose rows belong to one account, in `user_id`."""
 
 
@@ -128,6 +141,7 @@ class AccountDeletion:
         await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))
         await tx.execute(delete(saved_filters).where(saved_filters.c.owner_id == user.id))
+        await tx.execute(delete(notices).where(notices.c.person_id == user.id))
         own_drops = select(upload_requests.c.id).where(upload_requests.c.owner_id == user.id)
         await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
         await tx.execute(delete(upload_requests).where(upload_requests.c.owner_id == user.id))

@@ -100,8 +100,26 @@ class VideoChanged:
     owner_id: int
     change: ChangeKind
 
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Pending events with the same key are merged. A pending "created" is not replaced by a later "changed"."""
+        return "video", self.video_id, self.change is ChangeKind.DELETED
 
-EventFilter = Callable[[VideoChanged], bool]
+
+@dataclass(frozen=True, slots=True)
+class NoticesChanged:
+    """The notices of an account have changed."""
+
+    user_id: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Pending events with the same key are merged."""
+        return "notices", self.user_id
+
+
+BusEvent = VideoChanged | NoticesChanged
+EventFilter = Callable[[BusEvent], bool]
 EventHandler = Callable[[VideoChanged], None]
 
 
@@ -110,16 +128,15 @@ class Subscription:
 
     def __init__(self, event_filter: EventFilter) -> None:
         self._filter = event_filter
-        self._pending: dict[tuple[int, bool], VideoChanged] = {}
+        self._pending: dict[tuple[object, ...], BusEvent] = {}
         self._available = asyncio.Event()
         self._closed = False
 
-    def put(self, event: VideoChanged) -> None:
+    def put(self, event: BusEvent) -> None:
         """Add an event if the subscriber's filter accepts it."""
         if not self._filter(event):
             return
-        # A pending "created" is not replaced by a later "changed".
-        self._pending.setdefault((event.video_id, event.change is ChangeKind.DELETED), event)
+        self._pending.setdefault(event.key, event)
         if len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
         self._available.set()
@@ -129,7 +146,7 @@ class Subscription:
         self._closed = True
         self._available.set()
 
-    async def next(self, *, timeout_s: float) -> VideoChanged | None:
+    async def next(self, *, timeout_s: float) -> BusEvent | None:
         """Return the next event, or None after `timeout_s` seconds without one.
 
         Raises:
@@ -156,10 +173,11 @@ class EventBus:
         self._handlers: list[EventHandler] = []
         self._closed = False
 
-    def publish(self, event: VideoChanged) -> None:
-        """Call the handlers and add the event to all subscriptions; never waits."""
-        for handler in self._handlers:
-            handler(event)
+    def publish(self, event: BusEvent) -> None:
+        """Call the handlers of videos, and add the event to all subscriptions; never waits."""
+        if isinstance(event, VideoChanged):
+            for handler in self._handlers:
+                handler(event)
         for subscription in self._subscriptions:
             subscription.put(event)
 
@@ -185,7 +203,7 @@ class EventBus:
         self._subscriptions.discard(subscription)
 
     def add_handler(self, handler: EventHandler) -> None:
-        """Call `handler` with every event before subscribers get it, for example to invalidate a cache."""
+        """Call `handler` with every event of a video before subscribers get it, for example to invalidate a cache."""
         self._handlers.append(handler)
 
     def close(self) -> None:

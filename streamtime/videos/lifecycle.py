@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import RowMapping
 
+from streamtime.auth.notices import NoticeKind
 from streamtime.database.tables import videos as video_tables
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
@@ -283,6 +284,8 @@ class Lifecycle:
         self._updater.clear_progress(tx, video)
         if video.version_of is not None:
             await self._adoption.adopt(tx, video)
+        change = {"change": video.version_kind} if video.version_kind else {}
+        await self._updater.notify_owner(tx, video, NoticeKind.VIDEO_READY, **change)
 
     async def mark_failed(self, tx: Transaction, video: Video, failure: Failure) -> None:
         """Set the state `failed`. The original and all complete renditions stay."""
@@ -299,6 +302,8 @@ class Lifecycle:
         await tx.bump_epoch()
         await self._timeline.add(tx, video.id, "failed", failure.message, code=failure.code)
         self._updater.clear_progress(tx, video)
+        facts = {"code": failure.code, "message": failure.message, "change": video.version_kind or ""}
+        await self._updater.notify_owner(tx, video, NoticeKind.VIDEO_FAILED, **facts)
 
     async def _drop_original(self, tx: Transaction, video: Video) -> None:
         """Delete the original, which is not needed after processing."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, update
 
+from streamtime.auth.notices import NewNotice, NoticeKind, Notices
 from streamtime.clock import Clock
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
@@ -126,11 +127,15 @@ class ProgressTracker:
 
 
 class VideoUpdater:
-    """Updates rows of videos, publishes the change, and forgets the progress of a video whose processing ends."""
+    """Updates rows of videos, publishes the change, notifies the owner, and forgets progress when processing ends."""
 
-    def __init__(self, publisher: VideoEventPublisher, progress: ProgressTracker) -> None:
+    def __init__(
+        self, publisher: VideoEventPublisher, progress: ProgressTracker, notices: Notices, clock: Clock
+    ) -> None:
         self._publisher = publisher
         self._progress = progress
+        self._notices = notices
+        self._clock = clock
 
     async def update(self, tx: Transaction, video: Video, **values: object) -> None:
         """Update these columns.
@@ -144,6 +149,12 @@ class VideoUpdater:
         if done.rowcount == 0:
             raise VideoNotFound
         self._publisher.publish_on_commit(tx, video)
+
+    async def notify_owner(self, tx: Transaction, video: Video, kind: NoticeKind, **detail: str) -> None:
+        """Add a notice about a video for its owner; about a version, it is one about the video that it replaces."""
+        subject = video.version_of or video.id
+        fact = f"{subject} {self._clock.now_ms()}"  # a state changes in one transaction, so once at a time
+        await self._notices.add(tx, [video.owner_id], NewNotice(kind, fact, video_id=subject, detail=detail))
 
     def clear_progress(self, tx: Transaction, video: Video) -> None:
         """Forget the progress of a video when `tx` is committed."""

@@ -58,6 +58,8 @@ class SampleServer:
             "share a playlist": f"/playlists/{self.playlist}/share",
             "add to playlist": f"/watch/{self.ready}/playlists",
             "watch in a playlist": f"/watch/{self.ready}?list={self.playlist}",
+            "notices": "/notices",
+            "settings of notices": "/settings/notices",
             "upload": "/upload",
             "watch": f"/watch/{self.ready}",
             "watch portrait": f"/watch/{self.portrait}",

@@ -2,6 +2,7 @@
 
 from tests.permissions.editing_routes import EDITING_RULES
 from tests.permissions.media_routes import KEPT, MEDIA, MOUNTS
+from tests.permissions.notice_routes import NOTICE_RULES
 from tests.permissions.rules import (
     RouteRule,
     account_required,
@@ -168,6 +169,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "POST": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
     **EDITING_RULES,
+    **NOTICE_RULES,
     WATCH + "/again": {"POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     WATCH + "/share": {"GET": RouteRule(can_watch), "POST": RouteRule(can_manage, {}, consumes=True)},

@@ -271,10 +271,11 @@ def _things(cast: Scenario, linked: list[str]) -> dict[str, str]:
     drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
     token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
     saved = owner.post("/api/v1/me/filters", json={"name": "All", "query": ""}).raise_for_status().json()["id"]
+    notice = owner.get("/api/v1/me/notices").raise_for_status().json()["items"][0]["id"]
     session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
     return {
         "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
-        "saved": saved, "invite": "none", "picture": shown.rpartition("/")[2],
+        "saved": saved, "notice": notice, "invite": "none", "picture": shown.rpartition("/")[2],
     }  # fmt: skip
 
 

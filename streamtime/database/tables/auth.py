@@ -1,4 +1,4 @@
-"""The tables of accounts: users, preferences, sessions, tokens, invites, audit, permission epoch."""
+"""The tables of accounts: users, preferences, sessions, tokens, invites, notices, audit, permission epoch."""
 
 from sqlalchemy import (
     BigInteger,
@@ -145,6 +145,32 @@ signing_keys = Table(
     at("created"),
     one_of("purpose", ("access", "ticket")),
     sqlite_autoincrement=True,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    row_id(),
+    public_id(),
+    user(),
+    Column("kind", Text, nullable=False),
+    Column("fact", Text, nullable=False),
+    Column("video_id", RowId, ForeignKey("videos.id", ondelete="CASCADE"), index=True),
+    Column("playlist_id", RowId, ForeignKey("playlists.id", ondelete="CASCADE"), index=True),
+    Column("person_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("detail", Text, nullable=False, server_default=text("'{}'")),
+    at("created"),
+    at("read", nullable=True),
+    Index("uq_notices_user_id_kind_fact", "user_id", "kind", "fact", unique=True),
+    Index("ix_notices_created_at_ms", "created_at_ms"),
+    sqlite_autoincrement=True,
+)
+
+muted_notices = Table(
+    "muted_notices",
+    metadata,
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
 )
 
 audit_log = Table(

@@ -12,13 +12,13 @@ from streamtime.auth.access import Access, Caller, access_level, require
 from streamtime.errors import NotFound
 from streamtime.formatting import time_iso
 from streamtime.http.api.videos import RenditionNames, video_body
-from streamtime.http.event_stream import event_stream, format_event
+from streamtime.http.event_stream import Feed, event_stream, format_event
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
-from streamtime.http.services import StorageServices, StreamServices, VideoServices
+from streamtime.http.services import NoticeServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.tracks import tracks_of
 from streamtime.http.video_files import files_of
-from streamtime.videos.events import ChangeKind, VideoChanged
+from streamtime.videos.events import BusEvent, ChangeKind, NoticesChanged
 from streamtime.videos.video import Video
 
 
@@ -27,10 +27,13 @@ async def events(
     request: ApiRequest,
     caller: NamedDependency[Caller],
     videos: NamedDependency[VideoServices],
+    notices: NamedDependency[NoticeServices],
     streams: NamedDependency[StreamServices],
     video: Annotated[str, QueryParameter(max_length=100)] = "",
 ) -> Stream:
     """Events named `video`, of one video or of all the caller's own. `gone` names a video that was deleted or hidden.
+
+    Without `video`, events named `notices` have the number of the caller's unread notices.
 
     The stream of a single video starts with its current state. The number of streams is limited (429).
     """
@@ -39,17 +42,27 @@ async def events(
     else:
         require_signed_in(caller)
 
-    def accepts(change: VideoChanged) -> bool:
+    def accepts(change: BusEvent) -> bool:
+        if isinstance(change, NoticesChanged):
+            return not video and change.user_id == caller.user_id
         return change.public_id == video if video else change.owner_id == caller.user_id
 
-    async def render(change: VideoChanged) -> str:
+    async def render(change: BusEvent) -> str:
+        if isinstance(change, NoticesChanged):
+            return await unread_event(caller, notices)
         gone = change.change is ChangeKind.DELETED
         return _gone(change.public_id) if gone else await _state(change.public_id, request, caller, videos, streams)
 
     async def snapshot() -> str:
         return await _state(video, request, caller, videos, streams) if video else ""
 
-    return await event_stream(request, caller, streams, accepts, render, snapshot)
+    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
+
+
+async def unread_event(caller: Caller, notices: NoticeServices) -> str:
+    """Return the event with the number of the caller's unread notices."""
+    body = {"unread": await notices.listing.unread(caller)}
+    return format_event("notices", msgspec.json.encode(body).decode())
 
 
 async def _video(public_id: str, request: ApiRequest, videos: VideoServices, streams: StreamServices) -> Video:

@@ -11,14 +11,14 @@ from streamtime.auth.access import Caller
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
 from streamtime.formatting import age_text, size_text, span_text, speed_text
-from streamtime.http.event_stream import event_stream, format_event, session_key
+from streamtime.http.event_stream import Feed, event_stream, format_event, session_key
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, JobServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.templates import Templates, frame
 from streamtime.http.video_urls import watch_href
 from streamtime.jobs.job import Failure
 from streamtime.jobs.queue import JobSummary
-from streamtime.videos.events import VideoChanged
+from streamtime.videos.events import BusEvent, VideoChanged
 from streamtime.videos.job_kinds import (
     COLLECT,
     EXPIRE,
@@ -213,10 +213,13 @@ async def jobs_events(
     async def snapshot() -> str:
         return await streams.render_cache.get(("jobs", session), "", board)
 
-    async def render(_change: VideoChanged) -> str:
+    async def render(_change: BusEvent) -> str:
         return await snapshot()
 
-    return await event_stream(request, caller, streams, lambda _change: True, render, snapshot)
+    def accepts(change: BusEvent) -> bool:
+        return isinstance(change, VideoChanged)
+
+    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
 
 
 @post(BASE_PATH + "/{video:str}/cancel", include_in_schema=False)

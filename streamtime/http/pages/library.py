@@ -15,7 +15,7 @@ from streamtime.auth.access import Access, Caller, Role
 from streamtime.auth.users import User
 from streamtime.clock import Clock
 from streamtime.errors import NotFound
-from streamtime.http.event_stream import event_stream, format_event, session_key
+from streamtime.http.event_stream import Feed, event_stream, format_event, session_key
 from streamtime.http.library_filter import LibraryFilter, saved_filter_views
 from streamtime.http.requests import Cursor, PageRequest, Text, account_id, require_signed_in, wants_fragment
 from streamtime.http.services import (
@@ -30,7 +30,7 @@ from streamtime.http.video_urls import picture_href
 from streamtime.http.views.bulk import bulk_notice
 from streamtime.http.views.playlists import PlaylistView, playlist_view
 from streamtime.http.views.videos import VideoCard, description_parts, video_card
-from streamtime.videos.events import ChangeKind, VideoChanged
+from streamtime.videos.events import BusEvent, ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
 from streamtime.videos.video import Video, VideoState
 from streamtime.videos.watching import Watch
@@ -233,7 +233,9 @@ async def library_events(
     require_signed_in(caller)
     page, session = frame(request), session_key(request, caller)
 
-    async def render(change: VideoChanged) -> str:
+    async def render(change: BusEvent) -> str:
+        if not isinstance(change, VideoChanged):
+            return ""  # none is accepted
         key = "card", session, change.public_id, change.change is ChangeKind.CREATED
         return await streams.render_cache.get(
             key, change.public_id, lambda: _card_event(change, caller, videos, clock, templates, page)
@@ -252,9 +254,10 @@ async def library_events(
     async def snapshot() -> str:
         return await streams.render_cache.get(("cards", session), "", render_unfinished)
 
-    return await event_stream(
-        request, caller, streams, lambda change: change.owner_id == caller.user_id, render, snapshot
-    )
+    def accepts(change: BusEvent) -> bool:
+        return isinstance(change, VideoChanged) and change.owner_id == caller.user_id
+
+    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
 
 
 async def _trashed(public_id: str, caller: Caller, videos: VideoServices) -> dict[str, str] | None:

@@ -57,8 +57,8 @@ class ExpirySetup:
         self.database = base.database
         self._deeds = AuditLog(base.database, clock)
         self._audit = AuditRetention(base.database, clock, days=365)
-        self._expire = ExpireHandler(base.database, bin_, uploads, self._audit)
-        self._schedule = ExpiryScheduler(base.database, WorkQueue(base.queue), bin_, uploads, self._audit, clock)
+        self._expire = ExpireHandler(base.database, bin_, uploads, [self._audit])
+        self._schedule = ExpiryScheduler(base.database, WorkQueue(base.queue), bin_, uploads, [self._audit], clock)
 
     async def add_binned(self) -> Video:
         now = self.clock.now_ms()

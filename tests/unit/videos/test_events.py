@@ -13,7 +13,7 @@ def news(video_id: int, change: ChangeKind = ChangeKind.CHANGED, owner_id: int =
 
 async def test_a_listener_hears_what_it_wants_and_each_video_once() -> None:
     bus = EventBus()
-    with bus.subscribe(lambda event: event.owner_id == 1) as mine:
+    with bus.subscribe(lambda event: isinstance(event, VideoChanged) and event.owner_id == 1) as mine:
         bus.publish(news(1, ChangeKind.CREATED))
         bus.publish(news(1))
         bus.publish(news(2, owner_id=9))

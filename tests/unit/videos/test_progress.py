@@ -11,7 +11,7 @@ from streamtime.database.migrate import migrate
 from streamtime.database.tables.auth import users
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
-from streamtime.videos.events import EventBus, VideoEventPublisher
+from streamtime.videos.events import EventBus, VideoChanged, VideoEventPublisher
 from streamtime.videos.progress import ProgressTracker, VideoProgress
 from streamtime.videos.video import Videos
 
@@ -48,7 +48,7 @@ async def test_progress_is_told_at_once_and_written_for_all_that_are_under_way(d
         for video in found:
             board.report(video, 0.5, "Preparing")
         news = await listener.next(timeout_s=1)
-    assert news is not None
+    assert isinstance(news, VideoChanged)
     assert news.public_id == "v1"
     assert board.get(found[0]) == VideoProgress(0.5, "Preparing")
     await board.flush()
