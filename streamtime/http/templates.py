@@ -76,9 +76,7 @@ def hue_class(name: str) -> str:
 class Templates:
     """The front end's templates. Each is compiled once."""
 
-    def __init__(
-        self, files: WebFiles, languages: Languages, unread_count: Callable[[int], int] = lambda _: 0
-    ) -> None:
+    def __init__(self, files: WebFiles, languages: Languages, unread_count: Callable[[int], int] = lambda _: 0) -> None:
         self._unread_count = unread_count
         self._environment = Environment(
             loader=FileSystemLoader(files.templates),

@@ -17,6 +17,7 @@ from streamtime.http.pages.library import next_href
 from streamtime.http.requests import Cursor, PageRequest, account_id, wants_fragment
 from streamtime.http.services import NoticeServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 from streamtime.videos.notice_list import Notice
 
 BASE_PATH = "/notices"
@@ -184,7 +185,7 @@ def _done(request: PageRequest) -> Response[Any]:
 
 def _switches(caller: Caller, muted: frozenset[NoticeKind]) -> list[KindSwitch]:
     offered = [kind for kind in NoticeKind if caller.is_admin or kind not in ADMIN_KINDS]
-    return [KindSwitch(kind.value, KIND_NAMES[kind], kind not in muted) for kind in offered]
+    return [KindSwitch(kind.value, gettext(KIND_NAMES[kind]), kind not in muted) for kind in offered]
 
 
 def _view(notice: Notice, now_ms: int) -> NoticeView:
