@@ -157,7 +157,7 @@ def seed(path: Path, count: int, *, captions: bool = True) -> int:
                 connection.execute(
                     "INSERT INTO captions (video_id, name, language, label, origin, cues, webvtt, created_at_ms)"
                     " VALUES (?, 'en', 'en', 'English', 'upload', ?, ?, ?)",
-                    (video, CUES, zlib.compress(_webvtt(drawn).encode()), now),
+                    (video, CUES, zlib.compress(webvtt(drawn).encode()), now),
                 )
     return count
 
@@ -194,7 +194,8 @@ def _add_video(
     return connection.execute(f"INSERT INTO videos ({columns}) VALUES ({places})", values).lastrowid  # noqa: S608  # our own names
 
 
-def _webvtt(drawn: random.Random) -> str:
+def webvtt(drawn: random.Random) -> str:
+    """Captions of `CUES` lines of random words."""
     cues = (
         f"\n00:{cue // 20:02}:{cue % 20 * 3:02}.000 --> 00:{cue // 20:02}:{cue % 20 * 3 + 2:02}.000\n"
         f"{' '.join(drawn.choices(WORDS, k=7))}\n"

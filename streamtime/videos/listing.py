@@ -5,13 +5,13 @@ The permission rule is part of every query here, so neither results nor counts t
 
 import base64
 import binascii
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal_column, or_, select, union
 
 from streamtime.auth.access import Caller, Visibility, listed_visibilities
 from streamtime.clock import EpochMs
@@ -19,12 +19,27 @@ from streamtime.database.tables.auth import users
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
-from streamtime.videos.search_index import ALL, NAMES, PUBLIC, TEXTS, TITLE, SearchIndexer, matching
+from streamtime.videos.search_index import (
+    ALL,
+    NAMES,
+    OWNER_ONLY,
+    PUBLIC,
+    TEXTS,
+    TITLE,
+    IndexFirst,
+    SearchIndexer,
+    matches,
+    matching,
+    videos_fts,
+)
 from streamtime.videos.search_text import SearchQuery, parse_query
 from streamtime.videos.trash import IN_TRASH
 from streamtime.videos.video import Video, VideoState, read_videos_in_order
 
 MAX_LIMIT = 100
+CANDIDATES = 1_000
+"""Matches of a search that are ranked and counted, the newest ones: a common word is in every video of a library."""
+
 PAGE_SIZE = 12
 """Cards per page of a grid; more would exceed 30 KB of HTML. Scrolling loads further pages."""
 
@@ -114,25 +129,51 @@ class Listing:
         self._database = database
         self._indexer = indexer
 
-    async def page(self, caller: Caller, query: Query) -> Page:
-        """Return one page of the matching videos that the caller may find.
+    async def page(self, caller: Caller, query: Query, *, among: Sequence[int] | None = None) -> Page:
+        """Return one page of the matching videos that the caller may find; `among` are row ids to choose from.
+
+        By relevance, only `newest_matches` are ranked.
 
         Raises:
             Invalid: the cursor is invalid, or the limit is out of range.
         """
         if not 1 <= query.limit <= MAX_LIMIT:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} videos at a time.", field="limit")
-        if query.search is not None:
-            await self._indexer.settle()
-        keys = _sort_keys(query)
+        if query.search is not None and among is None:
+            if query.sort is Sort.RELEVANCE:
+                among = await self.newest_matches(caller, query)
+            else:
+                await self._indexer.settle()
+        keys = _sort_keys(query, among)
         statement = select(videos.c.id, *(key.column for key in keys)).join(users, videos.c.owner_id == users.c.id)
-        statement = _ordered(statement.where(*conditions(caller, query)), keys, query).limit(query.limit + 1)
+        statement = _ordered(statement.where(*conditions(caller, query, among)), keys, query)
         async with self._database.read() as connection:
-            rows = (await connection.execute(statement)).all()
+            rows = (await connection.execute(statement.limit(query.limit + 1))).all()
             items = await read_videos_in_order(connection, [row[0] for row in rows[: query.limit]])
         last = rows[query.limit - 1] if len(rows) > query.limit else None
         next_cursor = None if last is None else encode_cursor([*last[1:], last[0]])
         return Page(items=items, next=next_cursor)
+
+    async def newest_matches(self, caller: Caller, query: Query) -> list[int]:
+        """Return the row ids of the newest results, at most `CANDIDATES`.
+
+        Of the caller's own videos that a search finds by their file name, there may be as many again. The index is
+        read from its end until there are enough.
+        """
+        found = conditions(caller, replace(query, q=""))
+        if (search := query.search) is None:
+            listed = select(videos.c.id).join(users, videos.c.owner_id == users.c.id).where(*found)
+            queries = [_newest(listed, videos.c.id)]
+        elif search.terms:
+            await self._indexer.settle()
+            queries = [matching_newest(search.expression(PUBLIC), found)]
+            if caller.signed_in:
+                queries.append(matching_newest(search.expression_with(ALL, OWNER_ONLY), [*found, _is_own(caller)]))
+        else:
+            return []
+        async with self._database.read() as connection:
+            rows = await connection.execute(union(*(select(each.subquery().c.id) for each in queries)))
+            return [*rows.scalars()]
 
     async def newest(self, caller: Caller, limit: int) -> list[tuple[str, int]]:
         """Return the public ids of the newest videos listed for the caller, and when they were published."""
@@ -143,12 +184,18 @@ class Listing:
             return [(row.public_id, row.published_at_ms) for row in rows]
 
 
-def conditions(caller: Caller, query: Query) -> list[ColumnElement[bool]]:
-    """Return the conditions of a list on `videos` joined with `users`: permission, search and filters."""
+def conditions(caller: Caller, query: Query, among: Sequence[int] | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions of a list on `videos` joined with `users`: permission, search and filters.
+
+    `among` are row ids of `newest_matches`, which are not searched again.
+    """
     trashed = query.filters.state is VideoState.TRASHED
     found = _in_trash(caller, query) if trashed else [videos.c.deleted_at_ms.is_(None), _scope(caller, query.scope)]
     found.append(videos.c.version_of.is_(None))
-    if (search := query.search) is not None:
+    if among is not None:
+        ids = func.json_each(msgspec.json.encode(among).decode()).table_valued("value")
+        found.append(videos.c.id.in_(select(ids.c.value)))  # one parameter, for any number of them
+    elif (search := query.search) is not None:
         found.append(_found(search, caller))
     return found + _filtered(query.filters, date_column(query.scope))
 
@@ -178,8 +225,23 @@ def _found(search: SearchQuery, caller: Caller) -> ColumnElement[bool]:
     """Match the search; the caller's own videos also by file name, which others must not learn."""
     if not search.terms:
         return false()
-    found = videos.c.id.in_(matching(search, PUBLIC))
-    return or_(found, and_(_is_own(caller), videos.c.id.in_(matching(search, ALL)))) if caller.signed_in else found
+    found = matching(search, PUBLIC)
+    if caller.signed_in:
+        named = select(videos_fts.c.rowid).where(matches(search.expression_with(ALL, OWNER_ONLY)))
+        own = select(videos.c.id).where(_is_own(caller), videos.c.id.in_(named))
+        return videos.c.id.in_(found.union_all(own))
+    return videos.c.id.in_(found)
+
+
+def matching_newest(expression: str, conditions: list[ColumnElement[bool]]) -> Select[Any]:
+    """Select the row ids `id` of the newest `CANDIDATES` videos with these conditions that match in the index."""
+    found = select(videos_fts.c.rowid.label("id")).where(matches(expression), *conditions)
+    found = found.select_from(IndexFirst(videos_fts, videos, videos.c.id == videos_fts.c.rowid))
+    return _newest(found.join(users, videos.c.owner_id == users.c.id), videos_fts.c.rowid)
+
+
+def _newest(found: Select[Any], row_id: ColumnElement[Any]) -> Select[Any]:
+    return found.order_by(row_id.desc()).limit(CANDIDATES)
 
 
 def _filtered(filters: Filters, date: ColumnElement[Any]) -> list[ColumnElement[bool]]:
@@ -216,10 +278,10 @@ class _SortKey:
     text: bool = False
 
 
-def _sort_keys(query: Query) -> list[_SortKey]:
+def _sort_keys(query: Query, candidates: Sequence[int] | None) -> list[_SortKey]:
     date = date_column(query.scope)
-    if query.sort is Sort.RELEVANCE and (search := query.search) is not None and search.terms:
-        return [_SortKey(_tier(search)), _SortKey(date, descending=True)]
+    if query.sort is Sort.RELEVANCE and candidates and (search := query.search) is not None:
+        return [_SortKey(_tier(search, min(candidates))), _SortKey(date, descending=True)]
     recorded = func.coalesce(videos.c.recorded_at_ms, date)
     keys = {
         Sort.OLD: _SortKey(date),
@@ -233,17 +295,15 @@ def _sort_keys(query: Query) -> list[_SortKey]:
 
 
 def _duration() -> ColumnElement[Any]:
-    return case((videos.c.duration_ms.is_(None), 0), else_=videos.c.duration_ms)
+    return func.coalesce(videos.c.duration_ms, literal_column("0"))  # as in the indexes
 
 
-def _tier(search: SearchQuery) -> ColumnElement[Any]:
+def _tier(search: SearchQuery, oldest: int) -> ColumnElement[Any]:
     """Rank a video by where it was found. Unlike BM25, this says nothing about how many hidden videos match."""
     whole = search.with_whole_words()
     places = ((whole, TITLE), (search, TITLE), (search, NAMES), (search, TEXTS))
-    return case(
-        *((videos.c.id.in_(matching(each, columns)), tier) for tier, (each, columns) in enumerate(places)),
-        else_=len(places),
-    )
+    found = (matching(each, columns).where(videos_fts.c.rowid >= oldest) for each, columns in places)
+    return case(*((videos.c.id.in_(each), tier) for tier, each in enumerate(found)), else_=len(places))
 
 
 def _ordered(statement: Select[Any], keys: list[_SortKey], query: Query) -> Select[Any]:
@@ -252,7 +312,10 @@ def _ordered(statement: Select[Any], keys: list[_SortKey], query: Query) -> Sele
         equal: list[ColumnElement[bool]] = []
         after: list[ColumnElement[bool]] = []
         types = tuple(str if key.text else Integer for key in columns)
-        for key, value in zip(columns, decode_cursor(query.cursor, types), strict=True):
+        values = decode_cursor(query.cursor, types)
+        first = columns[0]  # a bound that an index can use, which it cannot for the OR below
+        statement = statement.where(first.column <= values[0] if first.descending else first.column >= values[0])
+        for key, value in zip(columns, values, strict=True):
             after.append(and_(*equal, key.column < value if key.descending else key.column > value))
             equal.append(key.column == value)
         statement = statement.where(or_(*after))

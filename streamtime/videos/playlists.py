@@ -30,7 +30,7 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.videos.editing import MAX_TITLE, clean_description, clean_line
 from streamtime.videos.listing import MAX_LIMIT, PAGE_SIZE, NonNegative, decode_cursor, encode_cursor
-from streamtime.videos.video import Video, read_videos, select_videos
+from streamtime.videos.video import Video, select_videos, video_from_row
 
 MAX_PLAYLISTS = 1_000
 """Playlists of one account."""
@@ -286,8 +286,8 @@ async def playlist_sums(
 async def _summaries(connection: AsyncConnection, caller: Caller, found: Sequence[Playlist]) -> list[PlaylistSummary]:
     sums = await playlist_sums(connection, caller, found)
     covers = [each.cover_id for each in sums.values()]
-    shown = await read_videos(connection, select_videos().where(videos.c.id.in_(covers))) if covers else []
-    return summarized(found, sums, {video.id: video for video in shown})
+    rows = (await connection.execute(select_videos().where(videos.c.id.in_(covers)))).mappings() if covers else ()
+    return summarized(found, sums, {row["id"]: video_from_row(row, ()) for row in rows})  # covers show no tags
 
 
 def summarized(

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import chain, islice, pairwise
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from streamtime.auth.access import Caller
 from streamtime.database.tables import videos as video_tables
@@ -16,8 +16,8 @@ from streamtime.database.tables.auth import users
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.videos.chapters import Chapter, Chapters
-from streamtime.videos.listing import Listing, ListScope, Query, Sort, conditions
-from streamtime.videos.search_index import caption_lines, matches, matching, videos_fts
+from streamtime.videos.listing import CANDIDATES, Listing, ListScope, Query, Sort, conditions, matching_newest
+from streamtime.videos.search_index import caption_lines, matches, videos_fts
 from streamtime.videos.search_text import (
     FoldedText,
     Piece,
@@ -88,13 +88,17 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """One page of results. `total` and the facets count all results that the caller may see."""
+    """One page of results. `total` and the facets count results that the caller may see.
+
+    Unless it is `complete`, the results are only the newest matches of the search, and there are more.
+    """
 
     items: list[Result]
     next: str | None
     total: int
     tags: list[Facet]
     owners: list[Facet]
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,14 @@ class Search:
         Raises:
             Invalid: the cursor is invalid, or the limit is out of range.
         """
-        page = await self._listing.page(caller, query)
+        newest = await self._listing.newest_matches(caller, query)
+        page = await self._listing.page(caller, query, among=None if query.search is None else newest)
         results = await self._results(caller, page.items, query.search)
+        found = conditions(caller, query, newest)
         async with self._database.read() as connection:
-            total = (await connection.execute(_counted(select(func.count()), caller, query))).scalar_one()
-            tags = [Facet(*row) for row in await connection.execute(_tag_counts(caller, query).limit(MAX_FACETS))]
-            owners = [Facet(*row) for row in await connection.execute(_owner_counts(caller, query).limit(MAX_FACETS))]
-        return SearchPage(results, page.next, total, tags, owners)
+            tags = [Facet(*row) for row in await connection.execute(_tag_counts(found).limit(MAX_FACETS))]
+            owners = [Facet(*row) for row in await connection.execute(_owner_counts(found).limit(MAX_FACETS))]
+        return SearchPage(results, page.next, len(newest), tags, owners, complete=len(newest) < CANDIDATES)
 
     async def suggest(self, caller: Caller, text: str) -> Suggestions:
         """Return the best videos, and the tags and owners with words that begin like those of `text`."""
@@ -135,19 +140,21 @@ class Search:
         if search is None or not search.terms:
             return Suggestions([], [], [])
         page = await self._listing.page(caller, query)
+        found = conditions(caller, Query())
+        tagged, owned = (videos.c.id.in_(matching_newest(search.expression(name), found)) for name in ("tags", "owner"))
         async with self._database.read() as connection:
-            tags = await connection.execute(_tag_counts(caller, Query(), matching(search, "tags")))
+            tags = await connection.execute(_tag_counts([tagged]))
             named_tags = _named_like([Facet(*row) for row in tags], search)
-            owners = await connection.execute(_owner_counts(caller, Query(), matching(search, "owner")))
+            owners = await connection.execute(_owner_counts([owned]))
             named_owners = _named_like([Facet(*row) for row in owners], search)
         results = [Result(video, _title_match(video, search)) for video in page.items]
         return Suggestions(results, named_tags, named_owners)
 
     async def tags(self, caller: Caller) -> list[Facet]:
         """Return the tags of listed videos, the most frequent first."""
-        query = Query(scope=ListScope.LISTED)
+        listed = conditions(caller, Query(scope=ListScope.LISTED))
         async with self._database.read() as connection:
-            return [Facet(*row) for row in await connection.execute(_tag_counts(caller, query).limit(MAX_TAGS))]
+            return [Facet(*row) for row in await connection.execute(_tag_counts(listed).limit(MAX_TAGS))]
 
     async def _results(self, caller: Caller, found: Sequence[Video], search: SearchQuery | None) -> list[Result]:
         if search is None or not found:
@@ -187,24 +194,19 @@ class Search:
         return captions
 
 
-def _tag_counts(caller: Caller, query: Query, among: Select[Any] | None = None) -> Select[Any]:
+def _tag_counts(among: list[ColumnElement[bool]]) -> Select[Any]:
     count = func.count()
-    counts = _counted(select(video_tags.c.tag_folded, func.min(video_tags.c.tag), count), caller, query, among)
+    counts = select(video_tags.c.tag_folded, func.min(video_tags.c.tag), count).select_from(videos)
+    counts = counts.join(users, videos.c.owner_id == users.c.id).where(*among)
     counts = counts.join(video_tags, video_tags.c.video_id == videos.c.id)
     return counts.group_by(video_tags.c.tag_folded).order_by(count.desc(), video_tags.c.tag_folded)
 
 
-def _owner_counts(caller: Caller, query: Query, among: Select[Any] | None = None) -> Select[Any]:
+def _owner_counts(among: list[ColumnElement[bool]]) -> Select[Any]:
     count = func.count()
     shown = func.coalesce(func.nullif(users.c.display_name, ""), users.c.name)
-    counts = _counted(select(users.c.name, shown, count), caller, query, among)
-    return counts.group_by(users.c.id).order_by(count.desc(), users.c.name_folded)
-
-
-def _counted(counts: Select[Any], caller: Caller, query: Query, among: Select[Any] | None = None) -> Select[Any]:
-    """Count what the caller may find; `among` is a query of video ids to choose from."""
-    counts = counts.select_from(videos).join(users, videos.c.owner_id == users.c.id).where(*conditions(caller, query))
-    return counts if among is None else counts.where(videos.c.id.in_(among))
+    counts = select(users.c.name, shown, count).select_from(videos).join(users, videos.c.owner_id == users.c.id)
+    return counts.where(*among).group_by(users.c.id).order_by(count.desc(), users.c.name_folded)
 
 
 def _named_like(facets: list[Facet], search: SearchQuery) -> list[Facet]:

@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, column, delete, func, insert, literal, select, table
+from sqlalchemy import ColumnElement, Join, Select, column, delete, func, insert, literal, select, table
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from streamtime.captions.formats import read_webvtt
 from streamtime.database.tables import videos as video_tables
@@ -45,10 +47,29 @@ TEXTS = f"{NAMES} description"
 PUBLIC = f"{TEXTS} captions"
 """Everything that may be found by all who may see the video."""
 
-ALL = f"{PUBLIC} owner_only"
+OWNER_ONLY = "owner_only"
 """The name of the file and of the guest who uploaded it are found by the owner only."""
 
+ALL = f"{PUBLIC} {OWNER_ONLY}"
+
 videos_fts = table("videos_fts", column("rowid"), *(column(name) for name in ALL.split()))
+
+
+class IndexFirst(Join):
+    """A join of the index with `videos` in which the index is read first.
+
+    Otherwise SQLite may look each video up in the index, which takes minutes with many of them. It does not change the
+    order of tables around a CROSS JOIN: https://sqlite.org/optoverview.html#manual_control_of_query_plans_using_cross_join.
+    """
+
+    inherit_cache = True
+
+
+@compiles(IndexFirst, "sqlite")
+def _cross_join(join: IndexFirst, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+    of_table = {**options, "asfrom": True}
+    left, right = compiler.process(join.left, **of_table), compiler.process(join.right, **of_table)
+    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"  # type: ignore[arg-type]  # it has one
 
 
 def matching(query: SearchQuery, columns: str) -> Select[Any]:

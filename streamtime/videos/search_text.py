@@ -110,6 +110,11 @@ class SearchQuery:
             return found
         return f"({found}) NOT ({{{columns}}} : ({' OR '.join(term.expression for term in self.excluded)}))"
 
+    def expression_with(self, columns: str, needed: str) -> str:
+        """Return the FTS5 expression of the query in these columns, with at least one of its terms in those needed."""
+        terms = " OR ".join(term.expression for term in self.terms)
+        return f"({self.expression(columns)}) AND ({{{needed}}} : ({terms}))"
+
     def with_whole_words(self) -> "SearchQuery":
         """Return the query in which every word is complete."""
         return replace(self, terms=tuple(replace(term, open=False) for term in self.terms))

@@ -4,6 +4,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, In
 
 from streamtime.database.tables.columns import RowId, at, maker, metadata, one_of, owner, public_id, row_id, video
 
+_LISTED = text("playable = 1 AND deleted_at_ms IS NULL AND version_of IS NULL")
+_THERE = text("deleted_at_ms IS NULL AND version_of IS NULL")
+_LENGTH = text("coalesce(duration_ms, 0)")
+_AND_ACCESS = ("id", "visibility", "owner_id")
+"""What decides whether a caller may see a row is in the index of a list, so that skipped rows need not be read."""
+
 videos = Table(
     "videos",
     metadata,
@@ -57,12 +63,23 @@ videos = Table(
     one_of("state", ("uploading", "queued", "processing", "ready", "failed")),
     one_of("visibility", ("private", "members", "unlisted", "public")),
     one_of("duplicate", ("asked", "kept")),
-    Index("ix_videos_visibility_published_at_ms", "visibility", "published_at_ms", "id"),
+    Index("ix_videos_published_at_ms", "published_at_ms", *_AND_ACCESS, sqlite_where=_LISTED),
+    Index("ix_videos_created_at_ms", "created_at_ms", *_AND_ACCESS, sqlite_where=_THERE),
+    Index("ix_videos_listed_title", "title_folded", *_AND_ACCESS, sqlite_where=_LISTED),
+    Index("ix_videos_listed_length", _LENGTH, *_AND_ACCESS, sqlite_where=_LISTED),
+    Index(
+        "ix_videos_listed_recorded",
+        text("coalesce(recorded_at_ms, published_at_ms)"),
+        *_AND_ACCESS,
+        sqlite_where=_LISTED,
+    ),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
     Index("ix_videos_owner_id_visibility_published_at_ms", "owner_id", "visibility", "published_at_ms", "id"),
     Index("ix_videos_owner_id_title_folded", "owner_id", "title_folded"),
-    Index("ix_videos_deleted_at_ms", "deleted_at_ms"),
-    Index("ix_videos_version_of", "version_of"),
+    Index("ix_videos_owner_id_length", "owner_id", _LENGTH, "id"),
+    Index("ix_videos_owner_id_recorded", "owner_id", text("coalesce(recorded_at_ms, created_at_ms)"), "id"),
+    Index("ix_videos_deleted_at_ms", "deleted_at_ms", sqlite_where=text("deleted_at_ms IS NOT NULL")),
+    Index("ix_videos_version_of", "version_of", sqlite_where=text("version_of IS NOT NULL")),
     Index("ix_videos_deletion_batch", "deletion_batch", sqlite_where=text("deletion_batch IS NOT NULL")),
     sqlite_autoincrement=True,
 )

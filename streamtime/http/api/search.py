@@ -43,17 +43,22 @@ class FacetBody(msgspec.Struct):
 
 
 class FacetsBody(msgspec.Struct):
-    """The most frequent tags and owners among all results."""
+    """The most frequent tags and owners among the results."""
 
     tags: list[FacetBody]
     owners: list[FacetBody]
 
 
 class SearchBody(msgspec.Struct):
-    """One page of results. `next` is the `cursor` of the next page; `total` counts all results."""
+    """One page of results. `next` is the `cursor` of the next page.
+
+    Only the newest 1,000 matches are listed and counted, in `total` and `facets`. `complete` is false if there are
+    more: add a word or a filter to find them.
+    """
 
     items: list[ResultBody]
     total: int
+    complete: bool
     facets: FacetsBody
     next: str | None
 
@@ -80,7 +85,7 @@ async def search_videos(
         for body, result in zip(bodies, page.items, strict=True)
     ]
     facets = FacetsBody([_facet_body(facet) for facet in page.tags], [_facet_body(facet) for facet in page.owners])
-    return SearchBody(items=items, total=page.total, facets=facets, next=page.next)
+    return SearchBody(items=items, total=page.total, complete=page.complete, facets=facets, next=page.next)
 
 
 async def _video_bodies(results: list[Result], caller: Caller, videos: VideoServices) -> list[VideoBody]:

@@ -1,6 +1,7 @@
 """The search page with its filters, suggestions while typing, and the pages of tags."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from litestar import get
@@ -84,7 +85,8 @@ async def search_page(
     ]
     more = next_href(request, page)
     if wants_fragment(request):
-        return templates.page(request, "fragments/results.html", title="", results=results, next_href=more)
+        shown: dict[str, Any] = {"results": results, "next_href": more, "complete": page.complete}
+        return templates.page(request, "fragments/results.html", title="", **shown)
     return templates.page(
         request,
         "pages/search.html",
@@ -95,6 +97,7 @@ async def search_page(
         results=results,
         next_href=more,
         total=page.total,
+        complete=page.complete,
         chosen={name: request.query_params.get(name, "") for name in _FILTERS},
         filtered=any(request.query_params.get(name) for name in (*_FILTERS, "tag", "owner")),
         tags=[_facet_view(request, "tag", facet) for facet in page.tags],
