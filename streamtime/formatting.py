@@ -1,26 +1,33 @@
-"""Formats sizes, durations and times for people and machines. Sentences belong in the templates' translations."""
+"""Formats sizes, durations and times for people, in the language of the request, and for machines."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
 
-_UNITS = ("bytes", "KB", "MB", "GB", "TB", "PB")
+from babel.dates import format_date, format_datetime, format_timedelta
+
+from streamtime.translation import Language, current_language, gettext, gettext_noop, number_text
+
+_UNITS = (
+    gettext_noop("%(number)s bytes"), gettext_noop("%(number)s KB"), gettext_noop("%(number)s MB"),
+    gettext_noop("%(number)s GB"), gettext_noop("%(number)s TB"), gettext_noop("%(number)s PB"),
+)  # fmt: skip
 
 
 def size_text(count: int) -> str:
     """Return a number of bytes in decimal units: `1.2 GB`."""
     size = float(count)
-    for unit in _UNITS:
+    for power, unit in enumerate(_UNITS):
         if size < 999.5 or unit == _UNITS[-1]:  # noqa: PLR2004  # more would be rounded to 1,000 of this unit
-            return f"{size:.0f} {unit}" if unit in {"bytes", "KB"} or size >= 100 else f"{size:.1f} {unit}"  # noqa: PLR2004
+            digits = 0 if power <= 1 or size >= 100 else 1  # noqa: PLR2004  # three significant digits are enough
+            return gettext(unit, number=number_text(size, digits=digits))
         size /= 1000
     raise AssertionError
 
 
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July",
-    "August", "September", "October", "November", "December",
-)  # fmt: skip
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_AGES = (
+_Unit = Literal["year", "month", "week", "day", "hour", "minute"]
+_AGES: tuple[tuple[int, _Unit], ...] = (
     (365 * _DAY, "year"),
     (30 * _DAY, "month"),
     (7 * _DAY, "week"),
@@ -54,17 +61,17 @@ def span_text(seconds: float) -> str:
     """Return an approximate length of time: `40 s`, `3 min`, `2 h 5 min`."""
     whole = max(1, round(seconds))
     if whole < _MINUTE:
-        return f"{whole} s"
+        return gettext("%(seconds)s s", seconds=whole)
     minutes = round(whole / _MINUTE)
     if minutes < _HOUR // _MINUTE:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return gettext("%(minutes)s min", minutes=minutes)
+    return gettext("%(hours)s h %(minutes)s min", hours=minutes // 60, minutes=minutes % 60)
 
 
 def speed_text(speed: float) -> str:
     """Return a processing speed, in seconds of video per second: `2.1` and the multiplication sign."""
     digits = 0 if speed >= 10 else 1 if speed >= 1 else 2  # noqa: PLR2004  # two significant digits
-    return f"{speed:.{digits}f}\N{MULTIPLICATION SIGN}"
+    return f"{number_text(speed, digits=digits)}\N{MULTIPLICATION SIGN}"
 
 
 def time_iso(at_ms: int) -> str:
@@ -74,7 +81,13 @@ def time_iso(at_ms: int) -> str:
 
 def day_text(day: date) -> str:
     """Return a day for people: `1 May 2024`."""
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+    return format_date(day, "long", current_language().locale)
+
+
+def moment_text(at_ms: int) -> str:
+    """Return a time of the server's zone to the second, without the year: `01 May 14:03:59`."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+    return format_datetime(local, "dd MMM HH:mm:ss", locale=current_language().locale)
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -87,6 +100,11 @@ def age_text(at_ms: int, now_ms: int) -> str:
     seconds = max(0, now_ms - at_ms) // 1000
     for length, unit in _AGES:
         if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "just now"
+            return _age(current_language(), seconds // length * length, unit)
+    return gettext("just now")
+
+
+@lru_cache(maxsize=512)
+def _age(language: Language, seconds: int, unit: _Unit) -> str:
+    ago = timedelta(seconds=-seconds)
+    return format_timedelta(ago, granularity=unit, threshold=1, add_direction=True, locale=language.locale)

@@ -12,6 +12,7 @@ from streamtime.database.tables.auth import api_tokens, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret
+from streamtime.translation import gettext, number_text
 
 PREFIX = "st_"
 """Makes a leaked secret recognizable, also to secret scanners."""
@@ -59,7 +60,10 @@ class ApiTokens:
         """
         label = " ".join(label.split())
         if not 1 <= len(label) <= MAX_LABEL or not label.isprintable():
-            raise Invalid(f"Give the token a label of 1 to {MAX_LABEL} characters.", field="label")
+            raise Invalid(
+                gettext("Give the token a label of 1 to %(most)s characters.", most=number_text(MAX_LABEL)),
+                field="label",
+            )
         value = secret(PREFIX)
         values = {
             "public_id": public_id(),
@@ -74,7 +78,8 @@ class ApiTokens:
             active = select(func.count()).where(api_tokens.c.user_id == user_id, api_tokens.c.revoked_at_ms.is_(None))
             if (await tx.execute(active)).scalar_one() >= MAX_ACTIVE_TOKENS:
                 raise Conflict(
-                    f"There are {MAX_ACTIVE_TOKENS} tokens in use. Revoke one first.", code="too_many_tokens"
+                    gettext("There are %(most)s tokens in use. Revoke one first.", most=number_text(MAX_ACTIVE_TOKENS)),
+                    code="too_many_tokens",
                 )
             await tx.execute(insert(api_tokens).values(**values))
             query = _selection().where(api_tokens.c.public_id == values["public_id"])

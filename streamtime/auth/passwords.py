@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from streamtime.errors import Invalid, TooManyRequests
+from streamtime.translation import gettext, number_text
 
 R = TypeVar("R")
 
@@ -38,7 +39,13 @@ class PasswordHashing:
         """
         if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
             raise Invalid(
-                f"Choose a password of {MIN_LENGTH} to {MAX_LENGTH} characters.", field="password", code="password"
+                gettext(
+                    "Choose a password of %(least)s to %(most)s characters.",
+                    least=MIN_LENGTH,
+                    most=number_text(MAX_LENGTH),
+                ),
+                field="password",
+                code="password",
             )
         return await self._in_thread(self._hasher.hash, password)
 

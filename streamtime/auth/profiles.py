@@ -15,6 +15,7 @@ from streamtime.database.tables.auth import profile_pictures, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Invalid, NotFound
 from streamtime.ids import picture_version
+from streamtime.translation import gettext, number_text
 from streamtime.workers.pictures import MAX_BYTES, PictureDecoder, picture_too_large
 from streamtime.workers.protocol import MakeProfilePicture
 
@@ -71,7 +72,9 @@ def _clean_about(text: str) -> str:
     """Return the text with plain line ends. Raises `Invalid` if it is too long."""
     written = unicodedata.normalize("NFC", "\n".join(text.splitlines()).strip())
     if len(written) > MAX_ABOUT:
-        raise Invalid(f"Write at most {MAX_ABOUT:,} characters.", field="about", code="about")
+        raise Invalid(
+            gettext("Write at most %(most)s characters.", most=number_text(MAX_ABOUT)), field="about", code="about"
+        )
     return "".join(letter for letter in written if letter == "\n" or unicodedata.category(letter) not in _CONTROLS)
 
 

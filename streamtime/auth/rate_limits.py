@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from streamtime.clock import Clock
 from streamtime.errors import TooManyRequests
+from streamtime.translation import gettext, ngettext
 
 MAX_BUCKETS = 50_000
 """Buckets in memory, each about 200 bytes; the least recently used one is dropped first."""
@@ -87,7 +88,10 @@ class RateLimiter:
         waits = [self._wait_s(limit, key, now) for limit, key in keys.items()]
         if max(waits) > 0:
             wait_s = int(max(waits)) + 1
-            raise TooManyRequests(f"That was tried too often. Try again in {_wait_text(wait_s)}.", retry_after_s=wait_s)
+            raise TooManyRequests(
+                gettext("That was tried too often. Try again in %(time)s.", time=_wait_text(wait_s)),
+                retry_after_s=wait_s,
+            )
         for limit, key in keys.items():
             full_at = max(now, self._full_at.get((limit, key), now))
             self._store(limit, key, full_at + RATES[limit].every_s)
@@ -126,6 +130,5 @@ def client_network(address: str) -> str:
 
 def _wait_text(seconds: int) -> str:
     if seconds < 60:  # noqa: PLR2004  # a minute
-        return f"{seconds} seconds" if seconds > 1 else "a second"
-    minutes = -(-seconds // 60)
-    return f"{minutes} minutes" if minutes > 1 else "a minute"
+        return ngettext("a second", "%(num)s seconds", seconds)
+    return ngettext("a minute", "%(num)s minutes", -(-seconds // 60))

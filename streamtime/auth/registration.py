@@ -23,6 +23,7 @@ from streamtime.database.tables.auth import invites, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import fingerprint, public_id, secret, setup_code
+from streamtime.translation import gettext, number_text
 
 
 class Setup:
@@ -208,11 +209,15 @@ def _is(token: str) -> ColumnElement[bool]:
 
 def _validate(new: NewInvite) -> None:
     if not 1 <= new.uses <= MAX_USES:
-        raise Invalid(f"An invitation is for 1 to {MAX_USES} people.", field="uses")
+        raise Invalid(gettext("An invitation is for 1 to %(most)s people.", most=number_text(MAX_USES)), field="uses")
     if not 1 <= new.days <= MAX_DAYS:
-        raise Invalid(f"An invitation is valid for 1 to {MAX_DAYS} days.", field="days")
+        raise Invalid(
+            gettext("An invitation is valid for 1 to %(most)s days.", most=number_text(MAX_DAYS)), field="days"
+        )
     if len(new.label.strip()) > MAX_LABEL:
-        raise Invalid(f"Choose a label of at most {MAX_LABEL} characters.", field="label")
+        raise Invalid(
+            gettext("Choose a label of at most %(most)s characters.", most=number_text(MAX_LABEL)), field="label"
+        )
 
 
 def _invite(row: RowMapping) -> Invite:

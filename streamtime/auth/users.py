@@ -16,6 +16,7 @@ from streamtime.database.tables.auth import users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
+from streamtime.translation import gettext
 
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,30}[A-Za-z0-9])?")
 """User names: they appear in URLs (`/@name`), so they have no spaces and at most 32 characters."""
@@ -111,7 +112,7 @@ class Users:
         """
         folded = new.name.casefold()
         if (await tx.execute(select(users.c.id).where(users.c.name_folded == folded))).first() is not None:
-            raise Conflict(f"The name {new.name} is taken.", code="name_taken")
+            raise Conflict(gettext("The name %(name)s is taken.", name=new.name), code="name_taken")
         now = self._clock.now_ms()
         values = {
             "public_id": public_id(),

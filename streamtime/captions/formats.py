@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from streamtime.captions.ass import read_ass
 from streamtime.captions.cue import MAX_CUES, Cue, Span, at_top, normalize_cues, parse_markup
 from streamtime.errors import Invalid
+from streamtime.translation import gettext
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
 _TIMES = re.compile(rf"^[ \t]*{_TIME}[ \t]*-{{1,2}}>[ \t]*{_TIME}([^\n]*)\n", re.MULTILINE)
@@ -100,7 +101,11 @@ def read_captions(data: bytes, *, language: str = "") -> list[Cue]:
         Invalid: it is too large, or contains no captions.
     """
     if len(data) > MAX_BYTES:
-        raise Invalid(f"A caption file has at most {MAX_BYTES >> 20} MB.", field="file", code="captions_too_large")
+        raise Invalid(
+            gettext("A caption file has at most %(most)s MB.", most=MAX_BYTES >> 20),
+            field="file",
+            code="captions_too_large",
+        )
     text = decode_text(data, language=language).replace("\r\n", "\n").replace("\r", "\n") + "\n"
     head = text[:_DETECTION_BYTES].lstrip("\ufeff \n\t")
     if head.startswith("WEBVTT"):

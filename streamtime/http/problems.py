@@ -25,6 +25,7 @@ from streamtime.http.tus import (
     UnsupportedTusVersion,
 )
 from streamtime.logging import get_logger
+from streamtime.translation import gettext, gettext_noop
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -49,29 +50,29 @@ STATUSES: dict[type[errors.StreamtimeError], int] = {
 }
 
 TITLES = {
-    400: "That did not work",
-    401: "Sign in first",
-    403: "Not allowed",
-    404: "Nothing here",
-    405: "That did not work",
-    409: "This has changed",
-    412: "That did not work",
-    413: "Too large",
-    415: "That did not work",
-    422: "This file cannot be played",
-    423: "Busy at the moment",
-    429: "Too many requests",
-    460: "Checksum mismatch",
-    500: "Something went wrong",
-    503: "Busy at the moment",
-    507: "No space left",
+    400: gettext_noop("That did not work"),
+    401: gettext_noop("Sign in first"),
+    403: gettext_noop("Not allowed"),
+    404: gettext_noop("Nothing here"),
+    405: gettext_noop("That did not work"),
+    409: gettext_noop("This has changed"),
+    412: gettext_noop("That did not work"),
+    413: gettext_noop("Too large"),
+    415: gettext_noop("That did not work"),
+    422: gettext_noop("This file cannot be played"),
+    423: gettext_noop("Busy at the moment"),
+    429: gettext_noop("Too many requests"),
+    460: gettext_noop("Checksum mismatch"),
+    500: gettext_noop("Something went wrong"),
+    503: gettext_noop("Busy at the moment"),
+    507: gettext_noop("No space left"),
 }
 
 _FRAMEWORK_DETAILS = {
-    404: "There is nothing here.",
-    405: "This URL does not support that method.",
-    413: "The request body is larger than this URL accepts.",
-    415: "This URL does not accept that content type.",
+    404: gettext_noop("There is nothing here."),
+    405: gettext_noop("This URL does not support that method."),
+    413: gettext_noop("The request body is larger than this URL accepts."),
+    415: gettext_noop("This URL does not accept that content type."),
 }
 """Messages that replace those of the framework."""
 
@@ -112,7 +113,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 INTERNAL_ERROR = Problem(
     title=TITLES[500],
     status=500,
-    detail="An internal error occurred. The server's log has the details.",
+    detail=gettext_noop("An internal error occurred. The server's log has the details."),
     code="internal",
 )
 
@@ -197,26 +198,26 @@ class ExceptionHandlers:
 
     def _page(self, request: Request[Any, Any, State], problem: Problem, headers: dict[str, str]) -> Response[str]:
         caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
-        actions = [{"href": "/explore", "label": "Explore"}]
+        actions = [{"href": "/explore", "label": gettext("Explore")}]
         hint = None
         if caller.signed_in and caller.role is not Role.VIEWER:
-            actions.insert(0, {"href": "/library", "label": "Your library"})
+            actions.insert(0, {"href": "/library", "label": gettext("Your library")})
         elif problem.status == 404 and not caller.signed_in:  # noqa: PLR2004  # Not Found
-            actions.append({"href": f"/login?next={quote(request.url.path)}", "label": "Sign in"})
-            hint = "If someone shared this with you, it may be visible after you sign in."
+            actions.append({"href": f"/login?next={quote(request.url.path)}", "label": gettext("Sign in")})
+            hint = gettext("If someone shared this with you, it may be visible after you sign in.")
         if problem.status in _RETRYABLE and request.method == "GET":
-            actions.insert(0, {"href": local_path(_path_and_query(request)), "label": "Try again"})
+            actions.insert(0, {"href": local_path(_path_and_query(request)), "label": gettext("Try again")})
         elif problem.status in _RETRYABLE:
-            hint = "Nothing was changed. Go back a page and send it again."
+            hint = gettext("Nothing was changed. Go back a page and send it again.")
         error = {
             "status": problem.status,
-            "title": problem.title,
-            "message": problem.detail,
+            "title": gettext(problem.title),
+            "message": gettext(problem.detail),
             "hint": hint,
             "actions": actions,
         }
         answer = self._templates.page(
-            request, "pages/error.html", title=problem.title, status=problem.status, error=error
+            request, "pages/error.html", title=gettext(problem.title), status=problem.status, error=error
         )
         for name, value in headers.items():
             answer.set_header(name, value)

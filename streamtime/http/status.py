@@ -16,10 +16,11 @@ from litestar.datastructures import State
 from streamtime import periodic
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
-from streamtime.formatting import age_text, counted, size_text
+from streamtime.formatting import age_text, size_text
 from streamtime.http.public_urls import is_plain_http, untrusted_proxy
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
 from streamtime.maintenance.overview import StorageSummary
+from streamtime.translation import gettext, gettext_noop, ngettext
 from streamtime.version import VERSION
 from streamtime.videos.trash import DAY_MS
 from streamtime.workers.failure import WorkerFailed
@@ -28,13 +29,19 @@ from streamtime.workers.launcher import format_layers
 RECENT_MS = DAY_MS
 """Failed jobs count for a day."""
 
+_HOUR_MS, _MINUTE_MS = 3_600_000, 60_000
+
 GROWTH_DAYS = 7
 """The days over which the growth of the library is measured."""
 
 FAR_DAYS = 1_000
 """A disk that is full later than this is not worth a word."""
 
-STORE_NAMES = {"spool": "Upload buffer (spool)", "local": "Local disk", "s3": "Bucket (S3)"}
+STORE_NAMES = {
+    "spool": gettext_noop("Upload buffer (spool)"),
+    "local": gettext_noop("Local disk"),
+    "s3": gettext_noop("Bucket (S3)"),
+}
 
 CLOCK_TOLERANCE_MS = 60_000
 """A newest entry in the database may be this far in the future."""
@@ -113,127 +120,176 @@ class StatusReader:
 
     def _server(self) -> StatusItem:
         since = self.clock.now_ms() - self.settings.started_at_ms
-        text = f"Streamtime {VERSION}, Python {platform.python_version()}, running for {span_words(since)}."
-        return StatusItem("server", "Server", StatusLevel.OK, text)
+        text = gettext(
+            "Streamtime %(version)s, Python %(python)s, running for %(time)s.",
+            version=VERSION,
+            python=platform.python_version(),
+            time=span_words(since),
+        )
+        return StatusItem("server", gettext("Server"), StatusLevel.OK, text)
 
     def _database(self) -> StatusItem:
         if damage := self.database.damage:
-            advice = "Stop the server and restore a backup: streamtime restore FILE --replace."
-            return StatusItem("database", "Database", StatusLevel.FAULT, damage, advice, "/admin/storage")
-        return StatusItem("database", "Database", StatusLevel.OK, "SQLite answers, and no damage is known.")
+            advice = gettext("Stop the server and restore a backup: streamtime restore FILE --replace.")
+            return StatusItem("database", gettext("Database"), StatusLevel.FAULT, damage, advice, "/admin/storage")
+        return StatusItem(
+            "database", gettext("Database"), StatusLevel.OK, gettext("SQLite answers, and no damage is known.")
+        )
 
     def _backup(self) -> StatusItem:
         backups, status = self.maintenance.database_backups, self.maintenance.database_backups.status
-        make = "Make one with streamtime backup FILE, and keep it on another disk."
+        make = gettext("Make one with streamtime backup FILE, and keep it on another disk.")
         if not backups.backups_enabled:
-            text = "No copies of the database are made."
-            advice = f"Set backup.every. {make}"
-            return StatusItem("backup", "Backup", StatusLevel.WARNING, text, advice, "/admin/storage")
+            text = gettext("No copies of the database are made.")
+            advice = gettext("Set backup.every. %(advice)s", advice=make)
+            return StatusItem("backup", gettext("Backup"), StatusLevel.WARNING, text, advice, "/admin/storage")
         if status.error:
-            advice = f"Look at the folder {backups.folder}."
-            return StatusItem("backup", "Backup", StatusLevel.FAULT, status.error, advice, "/admin/storage")
+            advice = gettext("Look at the folder %(folder)s.", folder=backups.folder)
+            return StatusItem("backup", gettext("Backup"), StatusLevel.FAULT, status.error, advice, "/admin/storage")
         if status.newest is None:
-            return StatusItem("backup", "Backup", StatusLevel.WARNING, "There is no copy of the database yet.", make)
+            return StatusItem(
+                "backup", gettext("Backup"), StatusLevel.WARNING, gettext("There is no copy of the database yet."), make
+            )
         now = self.clock.now_ms()
         age = age_text(status.newest.created_at_ms, now)
-        text = f"The newest copy of the database was made {age}; {counted(status.count, 'copy', 'copies')} in all."
+        text = ngettext(
+            "The newest copy of the database was made %(age)s; %(num)s copy in all.",
+            "The newest copy of the database was made %(age)s; %(num)s copies in all.",
+            status.count,
+            age=age,
+        )
         if now - status.newest.created_at_ms > BACKUP_OVERDUE * backups.copy_every_s * 1000:
-            return StatusItem("backup", "Backup", StatusLevel.WARNING, text, make, "/admin/storage")
-        return StatusItem("backup", "Backup", StatusLevel.OK, text, href="/admin/storage")
+            return StatusItem("backup", gettext("Backup"), StatusLevel.WARNING, text, make, "/admin/storage")
+        return StatusItem("backup", gettext("Backup"), StatusLevel.OK, text, href="/admin/storage")
 
     async def _space(self) -> StatusItem:
         free, needed = await self.storage.stores.spool.free_bytes(), self.settings.encode_minimum_free_bytes
         grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * DAY_MS)
-        text = f"{size_text(free)} are free. The library grew by {size_text(grown)} in {GROWTH_DAYS} days"
+        values = {"free": size_text(free), "grown": size_text(grown), "days": GROWTH_DAYS}
         left_days = free * GROWTH_DAYS // grown if grown else None
-        soon = left_days is not None and left_days <= FAR_DAYS
-        text += f"; at that pace the disk is full in {span_words((left_days or 0) * DAY_MS)}." if soon else "."
+        if left_days is not None and left_days <= FAR_DAYS:
+            text = gettext(
+                "%(free)s are free. The library grew by %(grown)s in %(days)s days; at that pace the disk is full in"
+                " %(time)s.",
+                **values,
+                time=span_words(left_days * DAY_MS),
+            )
+        else:
+            text = gettext("%(free)s are free. The library grew by %(grown)s in %(days)s days.", **values)
         if free < needed:
-            advice = f"Encoding waits until {size_text(needed)} are free. Delete videos, or empty the trash."
-            return StatusItem("space", "Space", StatusLevel.FAULT, text, advice, "/admin/space")
+            advice = gettext(
+                "Encoding waits until %(needed)s are free. Delete videos, or empty the trash.", needed=size_text(needed)
+            )
+            return StatusItem("space", gettext("Space"), StatusLevel.FAULT, text, advice, "/admin/space")
         level = StatusLevel.OK if left_days is None or left_days > GROWTH_DAYS else StatusLevel.WARNING
-        return StatusItem("space", "Space", level, text, href="/admin/space")
+        return StatusItem("space", gettext("Space"), level, text, href="/admin/space")
 
     async def _jobs(self) -> StatusItem:
         counts = {"running": 0, "queued": 0}
         for depth in await self.jobs.queue.depths():
             counts[depth.state] += depth.count
         failed = len(await self.jobs.overview.failed(since_ms=self.clock.now_ms() - RECENT_MS))
-        text = f"{counts['running']} running, {counts['queued']} waiting, {failed} failed since yesterday."
+        text = gettext(
+            "%(running)s running, %(queued)s waiting, %(failed)s failed since yesterday.", **counts, failed=failed
+        )
         if not self.jobs.pool.alive:
-            advice = "Restart the server, and report the error in its log."
-            return StatusItem("jobs", "Jobs", StatusLevel.FAULT, "The job pool has stopped.", advice, "/admin/jobs")
+            advice = gettext("Restart the server, and report the error in its log.")
+            return StatusItem(
+                "jobs", gettext("Jobs"), StatusLevel.FAULT, gettext("The job pool has stopped."), advice, "/admin/jobs"
+            )
         level = StatusLevel.WARNING if failed else StatusLevel.OK
-        return StatusItem("jobs", "Jobs", level, text, "See why, and try again." if failed else "", "/admin/jobs")
+        return StatusItem(
+            "jobs", gettext("Jobs"), level, text, gettext("See why, and try again.") if failed else "", "/admin/jobs"
+        )
 
     async def _workers(self) -> StatusItem:
-        slots = counted(self.settings.encode_slots, "encode", "encodes")
-        memory = size_text(self.settings.encode_budget_bytes)
-        limits = f"Up to {slots} at a time, in {memory} of memory, by the processor."
+        limits = ngettext(
+            "Up to %(num)s encode at a time, in %(memory)s of memory, by the processor.",
+            "Up to %(num)s encodes at a time, in %(memory)s of memory, by the processor.",
+            self.settings.encode_slots,
+            memory=size_text(self.settings.encode_budget_bytes),
+        )
         try:
             confinement = await self.jobs.confinement.confinement()
         except WorkerFailed as error:
-            advice = "No video can be prepared. Run streamtime check for more."
-            return StatusItem("workers", "Workers", StatusLevel.FAULT, error.message, advice)
-        text = f"{limits} Confined by {format_layers(confinement)}."
+            advice = gettext("No video can be prepared. Run streamtime check for more.")
+            return StatusItem("workers", gettext("Workers"), StatusLevel.FAULT, error.message, advice)
+        text = gettext("%(limits)s Confined by %(layers)s.", limits=limits, layers=format_layers(confinement))
         if confinement.missing:
-            advice = "Files are read with less protection. See “How workers are confined” in docs/operations.md."
-            return StatusItem("workers", "Workers", StatusLevel.WARNING, text, advice)
-        return StatusItem("workers", "Workers", StatusLevel.OK, text)
+            advice = gettext(
+                "Files are read with less protection. See “How workers are confined” in docs/operations.md."
+            )
+            return StatusItem("workers", gettext("Workers"), StatusLevel.WARNING, text, advice)
+        return StatusItem("workers", gettext("Workers"), StatusLevel.OK, text)
 
     async def _clock(self) -> StatusItem:
         """Compare the clock with the newest entries: it may stand still without a battery, or jump back."""
         now = self.clock.now_ms()
         ahead_ms = await self.maintenance.overview.newest_object_ms() - now
         if ahead_ms > CLOCK_TOLERANCE_MS:
-            text = f"The clock of this machine is {span_words(ahead_ms)} behind the newest video."
-            advice = "Set the clock, and turn on time synchronisation: sign-ins and links expire by it."
-            return StatusItem("clock", "Clock", StatusLevel.FAULT, text, advice)
-        return StatusItem("clock", "Clock", StatusLevel.OK, "It is not behind the newest entry of the database.")
+            text = gettext("The clock of this machine is %(time)s behind the newest video.", time=span_words(ahead_ms))
+            advice = gettext("Set the clock, and turn on time synchronisation: sign-ins and links expire by it.")
+            return StatusItem("clock", gettext("Clock"), StatusLevel.FAULT, text, advice)
+        return StatusItem(
+            "clock", gettext("Clock"), StatusLevel.OK, gettext("It is not behind the newest entry of the database.")
+        )
 
 
 def _stores(summary: StorageSummary) -> Iterator[StatusItem]:
     for store in summary.stores:
-        key, name = f"store-{store.name}", STORE_NAMES.get(store.name, store.name)
+        key, name = f"store-{store.name}", gettext(STORE_NAMES.get(store.name, store.name))
         if store.error:
-            advice = "Videos in it do not play until it answers." if store.name != "spool" else "Uploads fail."
+            fails = gettext("Uploads fail."), gettext("Videos in it do not play until it answers.")
+            advice = fails[store.name != "spool"]
             yield StatusItem(key, name, StatusLevel.FAULT, store.error, advice, "/admin/storage")
         else:
-            text = f"{counted(store.objects, 'object', 'objects')}, {size_text(store.length_bytes)}."
+            text = ngettext(
+                "%(num)s object, %(size)s.",
+                "%(num)s objects, %(size)s.",
+                store.objects,
+                size=size_text(store.length_bytes),
+            )
             yield StatusItem(key, name, StatusLevel.OK, text, href="/admin/storage")
 
 
 def _damage(summary: StorageSummary) -> StatusItem:
     if not summary.damaged:
-        return StatusItem("damage", "Stored files", StatusLevel.OK, "No damaged or missing file is known.")
-    text = f"{counted(len(summary.damaged), 'file is', 'files are')} damaged or missing."
-    advice = "Restore them from a backup, or prepare their videos again."
-    return StatusItem("damage", "Stored files", StatusLevel.FAULT, text, advice, "/admin/storage")
+        return StatusItem(
+            "damage", gettext("Stored files"), StatusLevel.OK, gettext("No damaged or missing file is known.")
+        )
+    text = ngettext(
+        "%(num)s file is damaged or missing.", "%(num)s files are damaged or missing.", len(summary.damaged)
+    )
+    advice = gettext("Restore them from a backup, or prepare their videos again.")
+    return StatusItem("damage", gettext("Stored files"), StatusLevel.FAULT, text, advice, "/admin/storage")
 
 
 def _loops() -> StatusItem:
     if failing := periodic.failing_loops():
-        text = f"Failing now: {', '.join(failing)}."
-        advice = "They try again by themselves. The log says why (loop_failed)."
-        return StatusItem("tasks", "Background tasks", StatusLevel.WARNING, text, advice)
-    return StatusItem("tasks", "Background tasks", StatusLevel.OK, "All work.")
+        text = gettext("Failing now: %(tasks)s.", tasks=", ".join(failing))
+        advice = gettext("They try again by themselves. The log says why (loop_failed).")
+        return StatusItem("tasks", gettext("Background tasks"), StatusLevel.WARNING, text, advice)
+    return StatusItem("tasks", gettext("Background tasks"), StatusLevel.OK, gettext("All work."))
 
 
 def _https(request: Request[Any, Any, State]) -> StatusItem:
     if address := untrusted_proxy(request):
-        text = f"A proxy at {address} reports https, but it is not trusted."
-        advice = f"Add {address} to server.trusted_proxies."
-        return StatusItem("https", "Connection", StatusLevel.WARNING, text, advice)
+        text = gettext("A proxy at %(address)s reports https, but it is not trusted.", address=address)
+        advice = gettext("Add %(address)s to server.trusted_proxies.", address=address)
+        return StatusItem("https", gettext("Connection"), StatusLevel.WARNING, text, advice)
     if is_plain_http(request):
-        text = "This connection is plain HTTP: passwords and cookies can be read on the network."
-        advice = "If you do not trust the network, put a proxy with https in front of this server."
-        return StatusItem("https", "Connection", StatusLevel.WARNING, text, advice)
-    return StatusItem("https", "Connection", StatusLevel.OK, "Encrypted, or on this machine.")
+        text = gettext("This connection is plain HTTP: passwords and cookies can be read on the network.")
+        advice = gettext("If you do not trust the network, put a proxy with https in front of this server.")
+        return StatusItem("https", gettext("Connection"), StatusLevel.WARNING, text, advice)
+    return StatusItem("https", gettext("Connection"), StatusLevel.OK, gettext("Encrypted, or on this machine."))
 
 
 def span_words(ms: int) -> str:
     """Return a time span in its largest unit: "3 days", "5 hours", "1 minute"."""
-    for unit_ms, unit in ((DAY_MS, "day"), (3_600_000, "hour"), (60_000, "minute")):
-        if ms >= unit_ms:
-            return counted(ms // unit_ms, unit)
-    return "less than a minute"
+    if ms >= DAY_MS:
+        return ngettext("%(num)s day", "%(num)s days", ms // DAY_MS)
+    if ms >= _HOUR_MS:
+        return ngettext("%(num)s hour", "%(num)s hours", ms // _HOUR_MS)
+    if ms >= _MINUTE_MS:
+        return ngettext("%(num)s minute", "%(num)s minutes", ms // _MINUTE_MS)
+    return gettext("less than a minute")

@@ -18,7 +18,7 @@ from streamtime.http.assets import WebFiles
 from streamtime.http.language import Languages
 from streamtime.http.middleware.authentication import csrf_token
 from streamtime.http.video_urls import owner_href, picture_href
-from streamtime.translation import Language, current_language
+from streamtime.translation import Language, current_language, gettext
 
 HTML = "text/html; charset=utf-8"
 
@@ -88,6 +88,7 @@ class Templates:
             auto_reload=False,
         )
         self._environment.globals.update(asset=files.url, offered_languages=languages.offered, hue=hue_class)
+        self._environment.filters["translated"] = gettext  # of a value that is no literal: it is escaped
         # New style: a translated text is markup only after the inserted values are escaped.
         self._environment.install_gettext_callables(_translated, _translated_plural, newstyle=True)  # type: ignore[attr-defined]  # of the extension
 

@@ -15,6 +15,7 @@ from streamtime.http.services import PlaybackServices
 from streamtime.http.zip_stream import ZipMember, zip_length, zip_stream
 from streamtime.logging import get_logger
 from streamtime.playback.media_reader import MediaRange
+from streamtime.translation import gettext, number_text
 from streamtime.videos.video import Video
 
 MAX_FILES = 100
@@ -32,7 +33,10 @@ async def archive_of(found: Sequence[Video], caller: Caller, playback: PlaybackS
         Conflict: there are too many videos, or none of them has its original.
     """
     if len(found) > MAX_FILES:
-        raise Conflict(f"At most {MAX_FILES} videos can be downloaded at once.", code="too_many_files")
+        raise Conflict(
+            gettext("At most %(most)s videos can be downloaded at once.", most=number_text(MAX_FILES)),
+            code="too_many_files",
+        )
     members: list[ZipMember] = []
     left_out: list[str] = []
     names: set[str] = set()

@@ -9,6 +9,7 @@ from streamtime.jobs.job import AttemptFailed, Failure, Job, QueueConfig
 from streamtime.jobs.queue import LEASE_MS, JobQueue
 from streamtime.logging import get_logger
 from streamtime.periodic import FailureLog, every, is_outage
+from streamtime.translation import gettext_noop
 
 
 class CapacityLimiter:
@@ -111,8 +112,8 @@ class JobPool:
         queue = next((queue for queue in self._queues if kind in queue.handlers), None)
         available = self._limiters[queue.name].available if queue else None
         if available is not None and weight > available:
-            return "Waits until there is memory for it"
-        return "Waits for its turn"
+            return gettext_noop("Waits until there is memory for it")
+        return gettext_noop("Waits for its turn")
 
     def _wake(self) -> None:
         for wakeup in self._wakeups:

@@ -25,6 +25,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.sharing.link_rules import link_is_active, may_share_in_playlist, may_share_video
+from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import clean_line
 from streamtime.videos.playlists import Playlist
 from streamtime.videos.trash import DAY_MS
@@ -279,15 +280,19 @@ class Links:
 
 def _validate(new: NewLink, now_ms: int) -> None:
     if (new.playlist is None) != bool(new.videos) or len(new.videos) > MAX_VIDEOS:
-        raise Invalid(f"A link shows 1 to {MAX_VIDEOS} videos, or a playlist.", field="videos")
+        raise Invalid(
+            gettext("A link shows 1 to %(most)s videos, or a playlist.", most=number_text(MAX_VIDEOS)), field="videos"
+        )
     if len({video.id for video in new.videos}) != len(new.videos):
         raise Conflict("The same video is named twice.")
     if new.max_views is not None and not 1 <= new.max_views <= MAX_VIEWS:
-        raise Invalid(f"A link can be opened 1 to {MAX_VIEWS:,} times.", field="max_views")
+        raise Invalid(
+            gettext("A link can be opened 1 to %(most)s times.", most=number_text(MAX_VIEWS)), field="max_views"
+        )
     if new.expires_at_ms is not None and new.expires_at_ms <= now_ms:
         raise Invalid("The end of the link must be in the future.", field="expires_at")
     if len(new.label) > MAX_LABEL:
-        raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
+        raise Invalid(gettext("A label has at most %(most)s characters.", most=number_text(MAX_LABEL)), field="label")
 
 
 async def _read(connection: AsyncConnection, query: Select[tuple[Any, ...]], *, shown_only: bool = False) -> list[Link]:

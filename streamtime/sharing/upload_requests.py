@@ -18,6 +18,7 @@ from streamtime.errors import Forbidden, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.sharing.link_rules import account_is_active
 from streamtime.sharing.links import MAX_LABEL, MAX_LISTED, LinkState, link_state
+from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import clean_line
 
 MAX_FILES = 10_000
@@ -183,9 +184,9 @@ async def release_file(tx: Transaction, request_id: int) -> None:
 
 def _validate(new: NewUploadRequest, now_ms: int) -> None:
     if len(new.label) > MAX_LABEL:
-        raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
+        raise Invalid(gettext("A label has at most %(most)s characters.", most=number_text(MAX_LABEL)), field="label")
     if new.max_files is not None and not 1 <= new.max_files <= MAX_FILES:
-        raise Invalid(f"A link takes 1 to {MAX_FILES:,} files.", field="max_files")
+        raise Invalid(gettext("A link takes 1 to %(most)s files.", most=number_text(MAX_FILES)), field="max_files")
     if new.max_bytes is not None and new.max_bytes < 1:
         raise Invalid("A file has at least a byte.", field="max_bytes")
     if new.expires_at_ms is not None and new.expires_at_ms <= now_ms:

@@ -11,6 +11,7 @@ from streamtime.jobs.queue import JobOverview, JobSummary
 from streamtime.periodic import every
 from streamtime.playback.segments import ViewerActivity
 from streamtime.storage.spool import Spool
+from streamtime.translation import gettext_noop
 from streamtime.videos.job_kinds import FIRST, LADDER, PREPARE
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import VideoNotFound, Videos, VideoState, video_id_of
@@ -89,8 +90,8 @@ def local_time(now_ms: int) -> time:
     return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone().time()
 
 
-DISK_FULL_REASON = "Waits for room on the disk"
-VIEWERS_REASON = "Paused while somebody watches"
+DISK_FULL_REASON = gettext_noop("Waits for room on the disk")
+VIEWERS_REASON = gettext_noop("Paused while somebody watches")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from streamtime.transcoding.plan import facts_of
 from streamtime.transcoding.source import Sources
 from streamtime.transcoding.stills import FileSpec, StagedFile, Staging
 from streamtime.transcoding.supervision import COPIED_FRACTION
+from streamtime.translation import gettext_noop
 from streamtime.videos.cut_jobs import CutJobs, PlannedCut
 from streamtime.videos.progress import ProgressTracker
 from streamtime.videos.video import Video, VideoNotFound, video_id_of
@@ -24,7 +25,7 @@ from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
 from streamtime.workers.protocol import OrderProgress
 
-STAGE = "Cutting"
+STAGE = gettext_noop("Cutting")
 
 
 class CutHandler:

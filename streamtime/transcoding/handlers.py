@@ -23,11 +23,12 @@ from streamtime.transcoding.plan import (
     stage_label,
 )
 from streamtime.transcoding.supervision import COPIED_FRACTION, FIRST_RUNG_FRACTION, PROBED_FRACTION, ProgressRange
+from streamtime.translation import gettext_noop
 from streamtime.videos.renditions import RenditionKind, RenditionOrigin
 from streamtime.videos.video import Video, video_id_of
 from streamtime.workers.probe_result import ProbeResult
 
-PREPARE_RANGE = ProgressRange("Preparing", 0.0, COPIED_FRACTION)
+PREPARE_RANGE = ProgressRange(gettext_noop("Preparing"), 0.0, COPIED_FRACTION)
 
 
 class _RenditionHandler:

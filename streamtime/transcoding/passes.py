@@ -29,6 +29,7 @@ from streamtime.transcoding.plan import (
     stage_label,
 )
 from streamtime.transcoding.supervision import ProgressRange
+from streamtime.translation import gettext_noop
 from streamtime.videos.renditions import RenditionKind
 from streamtime.workers.failure import WorkerFailed
 from streamtime.workers.launcher import WorkerLauncher
@@ -140,7 +141,7 @@ class Passes:
         """
         present = await sink.present()
         names = {one.name for one in present.renditions}
-        longest_s, progress_range = rest.target_duration_s, ProgressRange("Preparing sound", at, at)
+        longest_s, progress_range = rest.target_duration_s, ProgressRange(gettext_noop("Preparing sound"), at, at)
         for may_copy in [True, False] if RenditionKind.AUDIO in copies else [False]:
             planned = plan_extra_audios(facts, names, sink.new_key, may_copy=may_copy, longest_s=longest_s)
             if not planned:

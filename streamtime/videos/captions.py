@@ -22,6 +22,7 @@ from streamtime.database.tables import videos as video_tables
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.languages import UNKNOWN, bcp47, language_name
+from streamtime.translation import gettext, number_text
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.video import Video, require_not_deleted
 
@@ -154,7 +155,7 @@ class Captions:
         query = select(table.c.name, table.c.label).where(table.c.video_id == video.id)
         taken = (await tx.execute(query)).mappings().all()
         if new.stream is None and len(taken) >= MAX_TRACKS:
-            raise Conflict(f"A video has at most {MAX_TRACKS} caption tracks.")
+            raise Conflict(gettext("A video has at most %(most)s caption tracks.", most=number_text(MAX_TRACKS)))
         name = unique_name(new.language, {row["name"] for row in taken}, "-")
         label = unique_name(new.label, {row["label"] for row in taken}, " ")
         await tx.execute(
@@ -243,7 +244,7 @@ def clean_label(value: str, language: str | None) -> str:
     """
     label = " ".join(_CONTROL.sub(" ", value).split())
     if len(label) > MAX_LABEL:
-        raise Invalid(f"A label has at most {MAX_LABEL} characters.", field="label")
+        raise Invalid(gettext("A label has at most %(most)s characters.", most=number_text(MAX_LABEL)), field="label")
     return label or language_name(language) or "Captions"
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import RowMapping
 from streamtime.database.tables.storage import objects
 from streamtime.database.tables.videos import uploads, videos
 from streamtime.database.transaction import Database, Transaction
+from streamtime.translation import gettext_noop
 from streamtime.videos.events import Timeline
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.progress import VideoUpdater
@@ -23,7 +24,7 @@ DUPLICATE_PENDING = "asked"
 DUPLICATE_KEPT = "kept"
 """The owner keeps both."""
 
-WAITING_STAGE = "Waiting for you: you have this already"
+WAITING_STAGE = gettext_noop("Waiting for you: you have this already")
 
 
 @dataclass(frozen=True, slots=True)

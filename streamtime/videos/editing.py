@@ -13,6 +13,7 @@ from streamtime.clock import Clock
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
+from streamtime.translation import gettext, number_text
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.recording_date import chosen_date, recorded_columns
@@ -185,7 +186,9 @@ def clean_title(text: str) -> str:
     """
     title = clean_line(text)
     if not 1 <= len(title) <= MAX_TITLE:
-        raise Invalid(f"Give the video a title of 1 to {MAX_TITLE} characters.", field="title")
+        raise Invalid(
+            gettext("Give the video a title of 1 to %(most)s characters.", most=number_text(MAX_TITLE)), field="title"
+        )
     return title
 
 
@@ -197,7 +200,10 @@ def clean_description(text: str) -> str:
     """
     description = _CONTROL.sub(" ", text.replace("\r\n", "\n")).strip()
     if len(description) > MAX_DESCRIPTION:
-        raise Invalid(f"A description has at most {MAX_DESCRIPTION} characters.", field="description")
+        raise Invalid(
+            gettext("A description has at most %(most)s characters.", most=number_text(MAX_DESCRIPTION)),
+            field="description",
+        )
     return description
 
 
@@ -211,7 +217,14 @@ def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:
     by_folded = {tag.casefold(): tag for tag in reversed(cleaned) if tag}
     unique = tuple(reversed(by_folded.values()))
     if len(unique) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in unique):
-        raise Invalid(f"A video has at most {MAX_TAGS} tags of at most {MAX_TAG} characters.", field="tags")
+        raise Invalid(
+            gettext(
+                "A video has at most %(most)s tags of at most %(length)s characters.",
+                most=number_text(MAX_TAGS),
+                length=number_text(MAX_TAG),
+            ),
+            field="tags",
+        )
     return unique
 
 

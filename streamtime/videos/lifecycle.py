@@ -15,6 +15,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 from streamtime.jobs.job import Failure, Job
 from streamtime.storage.objects.leases import release_abandoned_collection
+from streamtime.translation import gettext_noop
 from streamtime.videos.adoption import Adoption
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.events import Timeline
@@ -243,18 +244,18 @@ class Lifecycle:
         await self._work_queue.complete(tx, job)
         statuses = await complete_video_renditions(tx, video.id, full_length=True)
         await self._drop_broken(tx, video, [status for status in statuses if not status.playable])
-        await self._updater.update(tx, video, stage="Waiting")
+        await self._updater.update(tx, video, stage=gettext_noop("Waiting"))
         await self.queue_first_rendition(tx, video, estimate)
 
     async def queue_ladder(self, tx: Transaction, video: Video, estimate: EncodeEstimate, *, job: Job) -> None:
         """Queue the encoding of the remaining renditions, and complete the job before it."""
         await self._work_queue.complete(tx, job)
         await self._timeline.add(
-            tx, video.id, "planned", "To be encoded: " + ", ".join(estimate.names) + ".",
+            tx, video.id, "planned", f"To be encoded: {', '.join(estimate.names)}.",
             names=list(estimate.names), disk_bytes=estimate.disk_bytes, memory_bytes=estimate.memory_bytes,
             passes=estimate.passes,
         )  # fmt: skip
-        await self._updater.update(tx, video, stage="Waiting")
+        await self._updater.update(tx, video, stage=gettext_noop("Waiting"))
         await self._work_queue.ladder(tx, video, memory_bytes=estimate.memory_bytes)
 
     async def queue_finalize(self, tx: Transaction, video: Video, object_id: int) -> None:

@@ -12,6 +12,7 @@ from streamtime.clock import Clock
 from streamtime.database.tables.videos import video_marks, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
+from streamtime.translation import gettext, number_text
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.video import Video, read_videos_in_order, require_not_deleted
 from streamtime.videos.watching import watchable_videos
@@ -59,7 +60,10 @@ class Marks:
             await require_not_deleted(tx, video.id)
             count = (await tx.execute(select(func.count()).select_from(video_marks).where(*chosen))).scalar_one()
             if count >= MAX_MARKS:
-                raise Conflict(f"You can have at most {MAX_MARKS:,} videos in this list.", code="too_many_marks")
+                raise Conflict(
+                    gettext("You can have at most %(most)s videos in this list.", most=number_text(MAX_MARKS)),
+                    code="too_many_marks",
+                )
             values = {"user_id": user_id, "video_id": video.id, "kind": kind.value, "added_at_ms": now}
             await tx.execute(insert(video_marks).values(**values))
 

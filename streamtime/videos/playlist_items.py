@@ -17,6 +17,7 @@ from streamtime.database.tables.playlists import playlist_items, playlists
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
+from streamtime.translation import gettext, number_text
 from streamtime.videos.episodes import Episode, find_episode
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.playlists import Playlist, shown_items
@@ -96,7 +97,9 @@ class PlaylistItems:
         if await self._contains(tx, playlist, video):
             return False
         if row["count"] >= MAX_ITEMS:
-            raise Conflict(f"A playlist has at most {MAX_ITEMS:,} videos.", code="playlist_full")
+            raise Conflict(
+                gettext("A playlist has at most %(most)s videos.", most=number_text(MAX_ITEMS)), code="playlist_full"
+            )
         await _require_both(tx, playlist, video)
         position, now = 0 if row["last"] is None else row["last"] + 1, self._clock.now_ms()
         values = {"playlist_id": playlist.id, "video_id": video.id, "position": position, "added_at_ms": now}

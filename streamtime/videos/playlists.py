@@ -28,6 +28,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
+from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import MAX_TITLE, clean_description, clean_line
 from streamtime.videos.listing import MAX_LIMIT, PAGE_SIZE, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.video import Video, select_videos, video_from_row
@@ -146,7 +147,10 @@ class Playlists:
         async def body(tx: Transaction) -> None:
             query = select(func.count()).select_from(playlists).where(playlists.c.owner_id == owner_id)
             if (await tx.execute(query)).scalar_one() >= MAX_PLAYLISTS:
-                raise Conflict(f"An account has at most {MAX_PLAYLISTS:,} playlists.", code="too_many_playlists")
+                raise Conflict(
+                    gettext("An account has at most %(most)s playlists.", most=number_text(MAX_PLAYLISTS)),
+                    code="too_many_playlists",
+                )
             await tx.execute(insert(playlists).values(**values))
 
         await self._database.write(body)
@@ -314,7 +318,10 @@ def _newest(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
 def _clean_title(text: str) -> str:
     title = clean_line(text)
     if not 1 <= len(title) <= MAX_TITLE:
-        raise Invalid(f"Give the playlist a title of 1 to {MAX_TITLE} characters.", field="title")
+        raise Invalid(
+            gettext("Give the playlist a title of 1 to %(most)s characters.", most=number_text(MAX_TITLE)),
+            field="title",
+        )
     return title
 
 

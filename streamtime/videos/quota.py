@@ -21,6 +21,7 @@ from streamtime.database.tables.videos import rendition_parts, renditions, still
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NoSpace, TooLarge
 from streamtime.formatting import size_text
+from streamtime.translation import gettext, gettext_noop
 
 UNFINISHED = uploads.c.finished_at_ms.is_(None)
 
@@ -365,8 +366,13 @@ def _counts() -> Select[int, int]:
 def _over_quota(usage: QuotaUsage, length_bytes: int) -> QuotaExceeded:
     left, limit = usage.remaining or 0, usage.limit or 0
     return QuotaExceeded(
-        f"This file has {size_text(length_bytes)}, and of your {size_text(limit)} there is {size_text(left)} left. "
-        "Deleting videos for good, also from the bin, makes room.",
+        gettext(
+            "This file has %(size)s, and of your %(limit)s there is %(left)s left. Deleting videos for good,"
+            " also from the bin, makes room.",
+            size=size_text(length_bytes),
+            limit=size_text(limit),
+            left=size_text(left),
+        ),
         facts={
             "limit": limit,
             "used": usage.used,
@@ -377,10 +383,17 @@ def _over_quota(usage: QuotaUsage, length_bytes: int) -> QuotaExceeded:
     )
 
 
+_SPACE = gettext_noop(
+    "The server's disk has room for %(left)s more, and this file needs %(needed)s. An administrator can make room."
+)
+_SHARED_SPACE = gettext_noop(
+    "The server's disk has room for %(left)s more (half of what is free may be reserved at once, except by"
+    " administrators), and this file needs %(needed)s. An administrator can make room."
+)
+
+
 def _no_space(left: int, length_bytes: int, *, shared: bool) -> NoSpace:
-    limit = " (half of what is free may be reserved at once, except by administrators)" if shared else ""
     return NoSpace(
-        f"The server's disk has room for {size_text(left)} more{limit}, and this file needs {size_text(length_bytes)}. "
-        "An administrator can make room.",
+        gettext(_SHARED_SPACE if shared else _SPACE, left=size_text(left), needed=size_text(length_bytes)),
         facts={"left": left, "needed": length_bytes},
     )

@@ -10,6 +10,7 @@ from streamtime.database.tables.videos import saved_filters
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
+from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import clean_line
 
 MAX_FILTERS = 20
@@ -75,7 +76,10 @@ class SavedFilters:
         async def body(tx: Transaction) -> None:
             count = select(func.count()).select_from(saved_filters).where(saved_filters.c.owner_id == owner_id)
             if (await tx.execute(count)).scalar_one() >= MAX_FILTERS:
-                raise Conflict(f"An account has at most {MAX_FILTERS} saved filters.", code="too_many_filters")
+                raise Conflict(
+                    gettext("An account has at most %(most)s saved filters.", most=number_text(MAX_FILTERS)),
+                    code="too_many_filters",
+                )
             try:
                 await tx.execute(insert(saved_filters).values(**values))
             except IntegrityError:
@@ -132,7 +136,9 @@ class SavedFilters:
 def _clean_name(name: str) -> str:
     name = clean_line(name)
     if not 1 <= len(name) <= MAX_NAME:
-        raise Invalid(f"Give the filter a name of 1 to {MAX_NAME} characters.", field="name")
+        raise Invalid(
+            gettext("Give the filter a name of 1 to %(most)s characters.", most=number_text(MAX_NAME)), field="name"
+        )
     return name
 
 
@@ -142,4 +148,4 @@ def _check_query(query: str) -> None:
 
 
 def _taken(name: str) -> Conflict:
-    return Conflict(f"You have a filter called “{name}” already.", code="name_taken")
+    return Conflict(gettext("You have a filter called “%(name)s” already.", name=name), code="name_taken")

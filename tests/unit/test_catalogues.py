@@ -47,6 +47,7 @@ def test_translations_are_whole(path: Path) -> None:
             faults.append(f"fuzzy: {message.id}")
         for source, text in forms(message):
             if not text:
+                faults.append(f"missing: {source}")
                 continue
             if missing := set(PLACEHOLDERS.findall(text)) ^ set(PLACEHOLDERS.findall(source)):
                 faults.append(f"placeholders {sorted(missing)} differ: {source}")

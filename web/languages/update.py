@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
 from babel.messages.catalog import Catalog
@@ -20,40 +21,46 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 
 ERRORS = (
-    "Conflict", "Failure", "Forbidden", "Invalid", "MediaError", "NoSpace", "NotFound", "TooLarge", "TooManyRequests",
+    "Conflict", "Forbidden", "Invalid", "MediaError", "NoSpace", "NotFound", "TooLarge", "TooManyRequests",
     "Unauthenticated", "Unavailable",
 )  # fmt: skip
 """Errors whose message, where it is one text, a page translates when it shows it."""
 
-KEYWORDS = {
-    "_": None, "gettext": None, "gettext_noop": None, "ngettext": (1, 2), "t": None, "nt": (1, 2),
+ON_PAGES = {"_": None, "gettext": None, "ngettext": (1, 2)}
+IN_SCRIPTS = {"t": None, "nt": (1, 2)}
+IN_PYTHON = {
+    "gettext": None, "gettext_noop": None, "ngettext": (1, 2),
     **dict.fromkeys(ERRORS),
-    "Failure": (2,),
+    **dict.fromkeys(("Failure", "OrderError", "OrderFailed", "WorkerFailed"), (2,)),
+    **dict.fromkeys(("add", "add_timeline_entry"), (4,)),
 }  # fmt: skip
 
 SOURCES = (
-    ("streamtime", "*.py", "python", {}),
+    ("streamtime", "*.py", "python", IN_PYTHON, {}),
     (
-        "web/templates", "*.html", "jinja2.ext:babel_extract",
+        "web/templates", "*.html", "jinja2.ext:babel_extract", ON_PAGES,
         {
             "extensions": "jinja2.ext.i18n, streamtime.http.templates.ShortIndentation",
             "trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true", "silent": "false",
         },
     ),
-    ("web/scripts", "*.js", "javascript", {}),
+    ("web/scripts", "*.js", "javascript", IN_SCRIPTS, {}),
 )  # fmt: skip
 
-NOT_ON_PAGES = ("cli", "config", "database", "maintenance", "storage")
-"""Packages whose messages are for the command line and the log."""
+NOT_ON_PAGES = tuple(
+    ROOT / "streamtime" / name
+    for name in ("cli", "config", "database", "http/api", "maintenance", "storage", "uploads")
+)
+"""Packages whose messages are for the command line, the log and the API."""
 
 
 def texts() -> Catalog:
     """Return the texts of all sources."""
     found = Catalog()
-    for path, method, options in _files():
+    for path, method, keywords, options in _files():
         where = path.relative_to(ROOT)
         with contextlib.redirect_stderr(io.StringIO()):  # texts that are put together are told of: they stay English
-            messages = extract_from_file(method, path, KEYWORDS, ("Translators:",), options)
+            messages = extract_from_file(method, path, keywords, ("Translators:",), options)
         for _, message, comments, context in messages:
             first = message if isinstance(message, str) else message[0]
             # the first argument of an error may be its code
@@ -62,11 +69,11 @@ def texts() -> Catalog:
     return found
 
 
-def _files() -> Iterator[tuple[Path, str, dict[str, str]]]:
-    for folder, pattern, method, options in SOURCES:
+def _files() -> Iterator[tuple[Path, str, dict[str, Any], dict[str, str]]]:
+    for folder, pattern, method, keywords, options in SOURCES:
         for path in sorted((ROOT / folder).rglob(pattern)):
-            if path.relative_to(ROOT).parts[1] not in NOT_ON_PAGES:
-                yield path, method, options
+            if not any(path.is_relative_to(package) for package in NOT_ON_PAGES):
+                yield path, method, keywords, options
 
 
 def updated(path: Path, sources: Catalog) -> bytes:

@@ -21,6 +21,7 @@ from streamtime.database.tables.auth import oidc_identities, users
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Forbidden, Invalid, NotFound
 from streamtime.logging import get_logger
+from streamtime.translation import gettext
 
 MAX_LENGTH = 32
 FALLBACK_USERNAME = "user"
@@ -94,7 +95,10 @@ class OidcIdentities:
                 message = f"The account that you used at {self._name} is connected with another account already."
                 raise Conflict(message, code="identity_taken")
             if (await tx.execute(select(oidc_identities.c.user_id).where(*self._of(user.id)))).first() is not None:
-                raise Conflict(f"Your account is connected with {self._name} already.", code="already_connected")
+                raise Conflict(
+                    gettext("Your account is connected with %(name)s already.", name=self._name),
+                    code="already_connected",
+                )
             await self.add(tx, user.id, identity)
             await self._audit.record(tx, actor, AuditEvent.IDENTITY_CONNECTED, user.name, by=self._name)
 
@@ -119,7 +123,7 @@ class OidcIdentities:
                 message = f"{self._name} is the only way into this account: it has no password."
                 raise Conflict(message, code="only_way_in")
             if not (await tx.execute(delete(oidc_identities).where(*self._of(user.id)))).rowcount:
-                raise NotFound(f"This account is not connected with {self._name}.")
+                raise NotFound(gettext("This account is not connected with %(name)s.", name=self._name))
             await self._audit.record(tx, actor, AuditEvent.IDENTITY_DISCONNECTED, user.name, by=self._name)
 
         await self._database.write(body)
@@ -177,8 +181,11 @@ class OidcAccounts:
         found = await self.identities.find_user_id(identity)
         if found is None and not self.policy.create_accounts:
             raise Forbidden(
-                f"{self.policy.name} knows you, but no account here is connected with it. Sign in with your password "
-                "and connect it in your settings, or ask an administrator for an account.",
+                gettext(
+                    "%(name)s knows you, but no account here is connected with it. Sign in with your password and"
+                    " connect it in your settings, or ask an administrator for an account.",
+                    name=self.policy.name,
+                ),
                 code="provider_unknown",
             )
         if found is None:

@@ -15,6 +15,7 @@ from streamtime.http.requests import Form, PageRequest, client_info_of, is_secur
 from streamtime.http.services import AccountServices, AuthServices, StorageServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.people import people_views, person_view
+from streamtime.translation import gettext
 
 PEOPLE = "/admin/people"
 OWN = "/settings/account"
@@ -112,7 +113,7 @@ async def delete_own_account(
         await auth.passwords.verify(found.name, fields["password"], client_info_of(request))
         await database.write(lambda tx: accounts.deletion.delete(tx, found, actor, delete_videos=True))
     except Unauthenticated:
-        form: Form = {"errors": {"password": "That is not your password."}}
+        form: Form = {"errors": {"password": gettext("That is not your password.")}}
         return await _own(request, caller, accounts, templates, form, status=400)
     except Conflict as error:
         return await _own(request, caller, accounts, templates, {"errors": {"": error.message}}, status=409)
@@ -150,7 +151,7 @@ async def _ask(
     return templates.page(
         request,
         "pages/person-delete.html",
-        title="Delete this account?",
+        title=gettext("Delete this account?"),
         nav="admin",
         status=status,
         person=await person_view(found, caller, accounts, storage, clock),
@@ -167,7 +168,7 @@ async def _own(
     return templates.page(
         request,
         "pages/account.html",
-        title="Delete my account",
+        title=gettext("Delete my account"),
         nav="settings",
         status=status,
         videos=await accounts.deletion.count_videos(found),

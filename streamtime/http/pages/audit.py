@@ -16,6 +16,7 @@ from streamtime.formatting import age_text, time_iso
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import AccountServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 BASE_PATH = "/admin/audit"
 
@@ -58,7 +59,7 @@ async def audit_page(
     return templates.page(
         request,
         "pages/audit.html",
-        title="Audit",
+        title=gettext("Audit"),
         nav="admin",
         entries=[_view(entry, now) for entry in entries],
         person=person,

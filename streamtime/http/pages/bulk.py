@@ -17,6 +17,7 @@ from streamtime.http.templates import Templates
 from streamtime.http.video_archive import MAX_FILES, archive_of
 from streamtime.http.views.bulk import result_query
 from streamtime.ids import public_id
+from streamtime.translation import gettext, number_text
 from streamtime.videos.bulk import MAX_VIDEOS, BulkAction, BulkChange, Selection, VideoOutcome
 from streamtime.videos.playlists import Playlist, PlaylistEdit
 
@@ -50,7 +51,7 @@ async def change_many(
         raise Invalid("Choose some videos first.", field="videos")
     if action is BulkAction.DELETE and not videos.trash.retention_days and not fields["sure"]:
         again = {**fields, "sure": "yes"}
-        title, page = "Delete permanently?", "pages/bulk-delete.html"
+        title, page = gettext("Delete permanently?"), "pages/bulk-delete.html"
         return templates.page(request, page, title=title, nav="library", fields=again, ids=ids)
     shown = LibraryFilter.parse(fields["filter"])
     selection = Selection(
@@ -77,7 +78,10 @@ async def download_many(
     shown = LibraryFilter.parse(fields["filter"])
     selection = Selection(ids=() if fields["all"] else ids, query=shown.query())
     if fields["all"] and await library.bulk.count(caller, selection.query) > MAX_FILES:
-        raise Conflict(f"At most {MAX_FILES} videos can be downloaded at once.", code="too_many_files")
+        raise Conflict(
+            gettext("At most %(most)s videos can be downloaded at once.", most=number_text(MAX_FILES)),
+            code="too_many_files",
+        )
     return await archive_of(await library.bulk.find(caller, selection, limit=MAX_FILES), caller, playback)
 
 

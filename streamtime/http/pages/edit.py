@@ -24,6 +24,7 @@ from streamtime.http.views.space import DuplicateView, duplicate_of
 from streamtime.http.views.versions import VersionsView, versions_view
 from streamtime.http.views.videos import WatchView
 from streamtime.languages import LANGUAGES
+from streamtime.translation import gettext
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video, VideoState
 
@@ -116,9 +117,13 @@ async def delete_page(
     found = await videos.repository.require(caller, video, Access.MANAGE)
     view = await watch_view(found, caller, videos, storage, clock)
     if now:
-        return templates.page(request, "pages/delete-now.html", title=f"Delete {found.title} for good?", video=view)
+        return templates.page(
+            request, "pages/delete-now.html", title=gettext("Delete %(title)s for good?", title=found.title), video=view
+        )
     days = 0 if found.state is VideoState.UPLOADING else videos.trash.retention_days
-    return templates.page(request, "pages/delete.html", title=f"Delete {found.title}?", video=view, days=days)
+    return templates.page(
+        request, "pages/delete.html", title=gettext("Delete %(title)s?", title=found.title), video=view, days=days
+    )
 
 
 @post("/watch/{video:str}/delete", include_in_schema=False)
@@ -212,7 +217,7 @@ def _edit(
     return templates.page(
         request,
         "pages/edit.html",
-        title="Edit",
+        title=gettext("Edit"),
         status=status,
         video=shown.view,
         form=form,
@@ -302,7 +307,7 @@ async def delete_captions_page(
     return templates.page(
         request,
         "pages/captions-delete.html",
-        title="Delete captions?",
+        title=gettext("Delete captions?"),
         video=found.public_id,
         track=track,
         of_title=found.title,

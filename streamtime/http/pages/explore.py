@@ -16,6 +16,7 @@ from streamtime.http.services import AccountServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.video_urls import owner_href, picture_href, tag_href
 from streamtime.http.views.playlists import playlist_view
+from streamtime.translation import gettext
 from streamtime.videos.home import SHOWN_NEWEST, Person
 from streamtime.videos.listing import ListScope, Query, Sort
 
@@ -59,7 +60,7 @@ async def explore(
     return templates.page(
         request,
         "pages/explore.html",
-        title="Explore",
+        title=gettext("Explore"),
         nav="explore",
         begun=[current_video_card(video, caller, videos, clock, watch) for video, watch in found.begun],
         cards=[current_video_card(video, caller, videos, clock, watch) for video, watch in found.newest],

@@ -13,6 +13,7 @@ from litestar.response import Response
 from streamtime.http.assets import WebFiles
 from streamtime.http.requests import PageRequest
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 _ONE_HOUR = {"Cache-Control": "public, max-age=3600"}
 _COLOUR = "#14171b"
@@ -59,4 +60,4 @@ async def service_worker(files: NamedDependency[WebFiles]) -> Response[bytes]:
 @get("/offline", include_in_schema=False)
 async def offline(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
     """Show the page that the service worker stores, for when the server cannot be reached."""
-    return templates.page(request, "pages/offline.html", title="Offline")
+    return templates.page(request, "pages/offline.html", title=gettext("Offline"))

@@ -19,6 +19,7 @@ from streamtime.http.public_urls import AlternateUrl, LinkBase, link_base, qr_sv
 from streamtime.http.requests import Form, PageRequest, account_id, client_info_of, is_secure, read_form, require_admin
 from streamtime.http.services import AccountServices, AuthServices, HttpSettings
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 BASE_PATH = "/admin/people/invites"
 DAYS = 7
@@ -132,7 +133,7 @@ async def _page(
         request,
         "pages/invites.html",
         confidential=True,
-        title="Invitations",
+        title=gettext("Invitations"),
         nav="admin",
         status=status,
         invites=[_view(invite, now) for invite in await accounts.invites.list_all()],
@@ -214,7 +215,7 @@ async def register(
         created = await accounts.registration.register(applicant, client_info_of(request))
     except (Invalid, Conflict) as error:
         return _again(request, templates, fields, error, action="/register")
-    return templates.page(request, "pages/registered.html", title="Thank you", name=created.name)
+    return templates.page(request, "pages/registered.html", title=gettext("Thank you"), name=created.name)
 
 
 def _again(
@@ -228,5 +229,11 @@ def _again(
 
 def _form(request: PageRequest, templates: Templates, form: Form, *, status: int, action: str) -> Response[str]:
     return templates.page(
-        request, "pages/join.html", confidential=True, title="Your account", status=status, form=form, action=action
+        request,
+        "pages/join.html",
+        confidential=True,
+        title=gettext("Your account"),
+        status=status,
+        form=form,
+        action=action,
     )

@@ -16,8 +16,10 @@ from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, JobServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.templates import Templates, frame
 from streamtime.http.video_urls import watch_href
+from streamtime.http.views.videos import stage_text
 from streamtime.jobs.job import Failure
 from streamtime.jobs.queue import JobSummary
+from streamtime.translation import gettext, gettext_noop
 from streamtime.videos.events import BusEvent, VideoChanged
 from streamtime.videos.job_kinds import (
     COLLECT,
@@ -34,18 +36,18 @@ from streamtime.videos.job_kinds import (
 from streamtime.videos.video import Video, VideoState, subject_of, video_id_of
 
 KIND_TEXTS = {
-    PREPARE: "Prepare",
-    FIRST: "Encode first",
-    LADDER: "Encode",
-    STILLS: "Stills",
-    POSTER: "Poster",
-    SETTLE: "Store",
-    COLLECT: "Clean up",
-    RECONCILE: "Compare",
-    SCRUB: "Check",
-    EXPIRE: "Let go",
+    PREPARE: gettext_noop("Prepare"),
+    FIRST: gettext_noop("Encode first"),
+    LADDER: gettext_noop("Encode"),
+    STILLS: gettext_noop("Stills"),
+    POSTER: gettext_noop("Poster"),
+    SETTLE: gettext_noop("Store"),
+    COLLECT: gettext_noop("Clean up"),
+    RECONCILE: gettext_noop("Compare"),
+    SCRUB: gettext_noop("Check"),
+    EXPIRE: gettext_noop("Let go"),
 }
-SUBJECT_TEXTS = {RECONCILE: "stores and database", SCRUB: "stored files"}
+SUBJECT_TEXTS = {RECONCILE: gettext_noop("stores and database"), SCRUB: gettext_noop("stored files")}
 """Titles of jobs that belong to no video."""
 CANCELLABLE = frozenset({PREPARE, FIRST, LADDER})
 RECENT_FAILURES_MS = 7 * 86_400_000
@@ -141,12 +143,12 @@ def _row(job: JobSummary, by_id: dict[int, Video], videos: VideoServices, jobs: 
     memory = jobs.workers.memory_bytes(job.subject) if running and job.kind in CANCELLABLE else None
     return JobRow(
         id=job.id,
-        kind_text=KIND_TEXTS.get(job.kind, job.kind),
+        kind_text=gettext(KIND_TEXTS.get(job.kind, job.kind)),
         video=video.public_id if video else "",
-        title=video.title if video else SUBJECT_TEXTS.get(job.kind, ""),
+        title=video.title if video else gettext(SUBJECT_TEXTS.get(job.kind, "")),
         href=f"{watch_href(video)}/history" if video else "",
         owner=video.owner_name if video else "",
-        stage_text=progress.stage if progress and running else "",
+        stage_text=stage_text(progress.stage) if progress and running else "",
         percent=int(progress.fraction * 100) if progress and running else None,
         speed_text=speed_text(progress.speed) if progress and running and progress.speed else "",
         left_text=span_text(progress.remaining_s) if progress and running and progress.remaining_s else "",
@@ -155,7 +157,7 @@ def _row(job: JobSummary, by_id: dict[int, Video], videos: VideoServices, jobs: 
         planned_memory_text=size_text(job.weight) if job.weight else "",
         since_text=age_text(job.started_at_ms or job.created_at_ms if running else job.created_at_ms, now_ms),
         waiting_reason=jobs.status.reason_for(job) if queued else (progress.waiting if progress else ""),
-        failure_text=job.failure_message or "" if not running else "",
+        failure_text=gettext(job.failure_message or "") if not running else "",
         paused=bool(running and progress and progress.waiting),
         can_cancel=video is not None and job.kind in CANCELLABLE and (running or queued),
         can_run_now=queued and video is not None and job.run_after_ms > now_ms,
@@ -187,7 +189,7 @@ async def jobs_page(
     """Show the page."""
     require_admin(caller)
     board = await jobs_board(videos, jobs, storage, clock, settings)
-    return templates.page(request, "pages/jobs.html", title="Jobs", nav="admin", board=board)
+    return templates.page(request, "pages/jobs.html", title=gettext("Jobs"), nav="admin", board=board)
 
 
 @get(f"{BASE_PATH}/events", include_in_schema=False)

@@ -30,6 +30,7 @@ from streamtime.http.video_urls import picture_href
 from streamtime.http.views.bulk import bulk_notice
 from streamtime.http.views.playlists import PlaylistView, playlist_view
 from streamtime.http.views.videos import VideoCard, description_parts, video_card
+from streamtime.translation import gettext
 from streamtime.videos.events import BusEvent, ChangeKind, VideoChanged
 from streamtime.videos.listing import Filters, ListScope, Page, Query, Sort
 from streamtime.videos.video import Video, VideoState
@@ -157,7 +158,7 @@ async def video_grid(
     return templates.page(
         request,
         "pages/videos.html",
-        title=owner.shown_name if owner else "All videos",
+        title=owner.shown_name if owner else gettext("All videos"),
         nav="you" if query.filters.owner and query.filters.owner == caller.name else "explore",
         cards=cards,
         next_href=more,
@@ -195,7 +196,7 @@ async def library(
     return templates.page(
         request,
         "pages/library.html",
-        title="Library",
+        title=gettext("Library"),
         nav="library",
         cards=cards,
         selectable=True,

@@ -15,6 +15,7 @@ from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.marks import TITLES, marks_view, said_of
 from streamtime.http.views.videos import VideoCard
+from streamtime.translation import gettext
 from streamtime.videos.listing import PAGE_SIZE
 from streamtime.videos.marks import MarkKind
 from streamtime.videos.video import Video
@@ -119,7 +120,7 @@ async def _page(
     return templates.page(
         request,
         "fragments/marked.html" if wants_fragment(request) else "pages/marked.html",
-        title=TITLES[kind],
+        title=gettext(TITLES[kind]),
         nav=kind.value,
         kind=kind.value,
         cards=[current_video_card(each, caller, videos, clock, watches.get(each.id)) for each in page.items],

@@ -77,7 +77,7 @@ async def notices_page(
     return templates.page(
         request,
         "fragments/notices.html" if wants_fragment(request) else "pages/notices.html",
-        title="Notices",
+        title=gettext("Notices"),
         nav="notices",
         notices=[_view(each, clock.now_ms()) for each in page.items],
         next_href=next_href(request, page),
@@ -125,7 +125,7 @@ async def notice_settings_page(
     return templates.page(
         request,
         "pages/notice-settings.html",
-        title="Notices",
+        title=gettext("Notices"),
         nav="settings",
         switches=_switches(caller, muted),
         done=done,

@@ -29,6 +29,7 @@ from streamtime.http.requests import (
 )
 from streamtime.http.services import AccountServices, AuthServices, HttpSettings
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 BASE_PATH = "/login/oidc"
 CALLBACK = "/login/oidc/callback"
@@ -152,7 +153,7 @@ def _failed(
     answer = templates.page(
         request,
         "pages/provider-refused.html",
-        title="Not signed in",
+        title=gettext("Not signed in"),
         status=problem.status,
         message=problem.detail,
         provider=provider.name,
@@ -210,7 +211,7 @@ async def connect(
         return await _show_again(request, caller, accounts, auth, templates, error)
     auth.passwords.refund(verified)
     answer = templates.page(
-        request, "pages/provider-go.html", confidential=True, title="Connect",
+        request, "pages/provider-go.html", confidential=True, title=gettext("Connect"),
         provider=provider.name, url=redirect.url,
     )  # fmt: skip
     answer.cookies.append(state_cookie(request, redirect))
@@ -263,7 +264,7 @@ async def _show_again(
     error: StreamtimeError,
 ) -> Response[str]:
     if isinstance(error, Unauthenticated):
-        form: Form = {"errors": {"password": "That is not your password."}}
+        form: Form = {"errors": {"password": gettext("That is not your password.")}}
         return await _page(request, caller, accounts, auth, templates, form, status=400)
     problem, headers = problem_of(error)
     form = {

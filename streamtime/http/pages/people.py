@@ -14,6 +14,7 @@ from streamtime.http.requests import Form, PageRequest, read_form, require_admin
 from streamtime.http.services import AccountServices, AuthServices, StorageServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.people import GIGABYTE, people_views, person_view
+from streamtime.translation import gettext
 
 BASE_PATH = "/admin/people"
 MAX_QUOTA_BYTES = 1 << 62
@@ -34,7 +35,7 @@ async def people_page(
     return templates.page(
         request,
         "pages/people.html",
-        title="People",
+        title=gettext("People"),
         nav="admin",
         awaiting=[person for person in people if person.state == "awaiting"],
         people=[person for person in people if person.state != "awaiting"],
@@ -235,7 +236,9 @@ async def _set_enabled(
 
 
 def _new(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/person-new.html", title="New account", nav="admin", status=status, form=form)
+    return templates.page(
+        request, "pages/person-new.html", title=gettext("New account"), nav="admin", status=status, form=form
+    )
 
 
 async def _person(

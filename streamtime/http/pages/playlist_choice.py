@@ -14,6 +14,7 @@ from streamtime.http.requests import Form, PageRequest, account_id, read_form, w
 from streamtime.http.services import PlaylistServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.marks import marks_view
+from streamtime.translation import gettext
 from streamtime.videos.listing import MAX_LIMIT
 from streamtime.videos.playlists import PlaylistEdit
 from streamtime.videos.video import Video
@@ -93,7 +94,7 @@ async def _choices(
     return templates.page(
         request,
         template,
-        title="Add to playlist",
+        title=gettext("Add to playlist"),
         nav="playlists",
         video_id=video.public_id,
         video_title=video.title,

@@ -17,6 +17,7 @@ from streamtime.http.services import HttpSettings, PlaylistServices, SharingServ
 from streamtime.http.templates import Templates
 from streamtime.http.video_urls import playlist_href
 from streamtime.http.views.links import EXPIRY_CHOICES, NEW_LINK, link_view, parse_new_link
+from streamtime.translation import gettext
 from streamtime.videos.playlists import Playlist
 
 
@@ -96,7 +97,7 @@ async def _page(
         request,
         "pages/playlist-share.html",
         confidential=True,
-        title="Share the playlist",
+        title=gettext("Share the playlist"),
         nav="playlists",
         status=status,
         share=share,

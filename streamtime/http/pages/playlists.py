@@ -25,6 +25,7 @@ from streamtime.http.templates import Templates
 from streamtime.http.video_urls import playlist_href
 from streamtime.http.views.playlists import playlist_view, queue_href
 from streamtime.ids import shuffle_seed
+from streamtime.translation import gettext
 from streamtime.videos.playlists import Playlist, PlaylistEdit
 
 ROWS = 16
@@ -53,7 +54,7 @@ async def playlists_page(
     return templates.page(
         request,
         "pages/playlists.html",
-        title="Playlists",
+        title=gettext("Playlists"),
         nav="playlists",
         playlists=shown,
         next_href=more,
@@ -208,7 +209,7 @@ async def delete_page(
     """Ask for confirmation."""
     found = await playlists.repository.require(caller, playlist, Access.MANAGE)
     view = playlist_view(await playlists.repository.summary(caller, found), caller, clock.now_ms())
-    title = f"Delete {found.title}?"
+    title = gettext("Delete %(title)s?", title=found.title)
     return templates.page(request, "pages/playlist-delete.html", title=title, nav="playlists", playlist=view)
 
 
@@ -231,7 +232,7 @@ def _form(
     return templates.page(
         request,
         "pages/playlist-edit.html",
-        title="New playlist" if playlist is None else f"Edit {playlist.title}",
+        title=gettext("New playlist") if playlist is None else gettext("Edit %(title)s", title=playlist.title),
         nav="playlists",
         status=status,
         href=None if playlist is None else playlist_href(playlist.public_id),

@@ -12,6 +12,7 @@ from streamtime.http.requests import Form, PageRequest, account_id, read_form, r
 from streamtime.http.services import AccountServices
 from streamtime.http.templates import Templates
 from streamtime.languages import LANGUAGES
+from streamtime.translation import gettext
 
 SETTINGS = "/settings"
 APPEARANCE = "/settings/appearance"
@@ -25,7 +26,7 @@ async def settings_page(
 ) -> Response[str]:
     """List the sections of the settings."""
     require_signed_in(caller)
-    return templates.page(request, "pages/settings.html", title="Settings", nav="settings")
+    return templates.page(request, "pages/settings.html", title=gettext("Settings"), nav="settings")
 
 
 @get(APPEARANCE, include_in_schema=False)
@@ -64,7 +65,7 @@ def _appearance(
     return templates.page(
         request,
         "pages/appearance.html",
-        title="Appearance and playback",
+        title=gettext("Appearance and playback"),
         nav="settings",
         status=status,
         form=form,

@@ -26,6 +26,7 @@ from streamtime.http.requests import (
 )
 from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 PROFILE = "/settings/profile"
 PASSWORD = "/settings/password"  # noqa: S105  # an address
@@ -105,7 +106,7 @@ async def set_password(
         await accounts.administration.set_password(found, fields["password"], actor, keep_session=session_id)
     except Unauthenticated:
         return await _password(
-            request, caller, accounts, auth, templates, {"old": "That is not your password."}, status=400
+            request, caller, accounts, auth, templates, {"old": gettext("That is not your password.")}, status=400
         )
     except Invalid as error:
         return await _password(request, caller, accounts, auth, templates, {"password": error.message}, status=400)
@@ -118,7 +119,9 @@ async def set_password(
 
 
 def _profile(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/profile.html", title="Profile", nav="settings", status=status, form=form)
+    return templates.page(
+        request, "pages/profile.html", title=gettext("Profile"), nav="settings", status=status, form=form
+    )
 
 
 async def _password(
@@ -135,7 +138,7 @@ async def _password(
     return templates.page(
         request,
         "pages/password.html",
-        title="Password",
+        title=gettext("Password"),
         nav="settings",
         status=status,
         errors=errors,

@@ -11,6 +11,7 @@ from streamtime.http.pages.library import current_video_card, watches_of
 from streamtime.http.requests import PageRequest, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 
 @get("/watch/{video:str}/related", include_in_schema=False)
@@ -29,6 +30,8 @@ async def related_page(
     cards = [current_video_card(each, caller, videos, clock, watches.get(each.id)) for each in related]
     fragment = wants_fragment(request)
     template = "fragments/related.html" if fragment else "pages/related.html"
-    answer = templates.page(request, template, title="Up next", video_href=f"/watch/{found.public_id}", cards=cards)
+    answer = templates.page(
+        request, template, title=gettext("Up next"), video_href=f"/watch/{found.public_id}", cards=cards
+    )
     answer.set_header("X-Robots-Tag", "noindex")
     return answer

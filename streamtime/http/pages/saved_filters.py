@@ -13,6 +13,7 @@ from streamtime.http.library_filter import LibraryFilter
 from streamtime.http.requests import PageRequest, account_id, read_form
 from streamtime.http.services import LibraryServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 BASE_PATH = "/library/filters"
 _TEMPLATE = "pages/saved-filter.html"
@@ -105,7 +106,7 @@ def _form(
     return templates.page(
         request,
         _TEMPLATE,
-        title="Change the filter" if delete_path else "Save this filter",
+        title=gettext("Change the filter") if delete_path else gettext("Save this filter"),
         nav="library",
         status=400 if error else 200,
         action=path,

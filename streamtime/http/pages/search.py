@@ -25,6 +25,7 @@ from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.video_urls import owner_href, tag_href, watch_href
 from streamtime.http.views.videos import VideoCard
+from streamtime.translation import gettext
 from streamtime.videos.listing import Filters, ListScope, Query, Sort
 from streamtime.videos.search import Facet, Field, Match, Result
 from streamtime.videos.search_text import Piece
@@ -90,7 +91,7 @@ async def search_page(
     return templates.page(
         request,
         "pages/search.html",
-        title=q.strip() or "Search",
+        title=q.strip() or gettext("Search"),
         nav="search",
         q=q,
         sort=sort.value,
@@ -178,7 +179,7 @@ async def tags_page(
 ) -> Response[str]:
     """Show the tags of all videos that are listed for the caller."""
     tags = [(facet, tag_href(facet.value)) for facet in await videos.search.tags(caller)]
-    return templates.page(request, "pages/tags.html", title="Tags", nav="explore", tags=tags)
+    return templates.page(request, "pages/tags.html", title=gettext("Tags"), nav="explore", tags=tags)
 
 
 @get("/tags/{tag:path}", include_in_schema=False)

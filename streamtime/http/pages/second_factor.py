@@ -23,6 +23,7 @@ from streamtime.http.public_urls import qr_svg
 from streamtime.http.requests import PageRequest, client_info_of, read_form, require_account_management
 from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 BASE_PATH = "/settings/second-factor"
 
@@ -97,7 +98,7 @@ async def change_second_factor(
         )
         return _page(request, templates, view, errors, status=400)
     except Unauthenticated:
-        errors = {"password": "That is not your password."}
+        errors = {"password": gettext("That is not your password.")}
         return _page(request, templates, await _state(caller, accounts, auth, clock), errors, status=400)
     except Conflict as error:  # done by another tab
         return _page(request, templates, await _state(caller, accounts, auth, clock), {"": error.message}, status=409)
@@ -187,7 +188,7 @@ def _page(
         request,
         "pages/second-factor.html",
         confidential=True,
-        title="Second factor",
+        title=gettext("Second factor"),
         nav="settings",
         status=status,
         factor=view,

@@ -21,6 +21,7 @@ from streamtime.http.requests import Form, PageRequest, read_form, require_accou
 from streamtime.http.secret_paths import feed_path
 from streamtime.http.services import AuthServices, HttpSettings
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 TOKENS = "/settings/tokens"
 
@@ -111,7 +112,7 @@ async def _tokens(
         request,
         "pages/tokens.html",
         confidential=True,
-        title="API tokens",
+        title=gettext("API tokens"),
         nav="settings",
         status=status,
         tokens=found,
@@ -174,7 +175,7 @@ async def sessions_page(
         _session_view(one, caller, now) for one in await auth.sessions.list_for_user(require_account_management(caller))
     ]
     found.sort(key=lambda view: not view.is_current)
-    return templates.page(request, "pages/sessions.html", title="Sessions", nav="settings", sessions=found)
+    return templates.page(request, "pages/sessions.html", title=gettext("Sessions"), nav="settings", sessions=found)
 
 
 @post(SESSIONS + "/end-others", include_in_schema=False)

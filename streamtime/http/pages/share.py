@@ -45,6 +45,7 @@ from streamtime.http.views.links import (
 )
 from streamtime.http.views.tickets import with_ticket_urls
 from streamtime.sharing.links import MAX_VIDEOS, Link, LinkState
+from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import Edit
 from streamtime.videos.listing import MAX_LIMIT, ListScope, Query
 from streamtime.videos.playlist_items import MAX_ITEMS
@@ -158,7 +159,7 @@ def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, 
             request,
             "pages/shared-ask.html",
             confidential=True,
-            title="Shared with you",
+            title=gettext("Shared with you"),
             status=status,
             form=form,
             action=_path(request, link),
@@ -169,7 +170,7 @@ def _ask(request: PageRequest, templates: Templates, link: Link, form: Form, *, 
 
 
 def _not_found(request: PageRequest, templates: Templates) -> Response[str]:
-    return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+    return _no_index(templates.page(request, "pages/shared-over.html", title=gettext("Nothing here"), status=404))
 
 
 def _no_index(answer: Response[str]) -> Response[str]:
@@ -210,7 +211,7 @@ async def make_link_to_several(
     chosen = [str(video) for video in (await request.form()).getall("videos", [])]
     try:
         if not 1 <= len(chosen) <= MAX_VIDEOS:
-            raise Invalid(f"Choose 1 to {MAX_VIDEOS} videos.", field="videos")  # noqa: TRY301  # shown with the form
+            raise Invalid(gettext("Choose 1 to %(most)s videos.", most=number_text(MAX_VIDEOS)), field="videos")  # noqa: TRY301  # shown with the form
         shared = [await videos.repository.require(caller, video, Access.MANAGE) for video in chosen]
         await sharing.links.create(caller, parse_new_link(fields, shared, clock.now_ms()), actor)
     except Invalid as error:
@@ -225,7 +226,8 @@ async def _page(
     own = await videos.listing.page(caller, Query(scope=ListScope.OWN, limit=MAX_LIMIT))
     choices = [{"id": video.public_id, "title": video.title} for video in own.items]
     return templates.page(
-        request, "pages/new-link.html", confidential=True, title="New link", nav="links", status=status, videos=choices,
+        request, "pages/new-link.html", confidential=True, title=gettext("New link"), nav="links", status=status,
+        videos=choices,
         form=form, terms=EXPIRY_CHOICES,
     )  # fmt: skip
 
@@ -305,7 +307,13 @@ async def links_page(
     base = link_base(request, settings)
     views = _views(listed, clock, base)
     return templates.page(
-        request, "pages/links.html", confidential=True, title="Shared links", nav="links", links=views, base=base
+        request,
+        "pages/links.html",
+        confidential=True,
+        title=gettext("Shared links"),
+        nav="links",
+        links=views,
+        base=base,
     )
 
 
@@ -372,7 +380,7 @@ async def _share(
         "embed_code": embed_code(video, request, settings) if is_embeddable(video, settings) else "",
     }
     return templates.page(
-        request, "pages/share.html", confidential=True, title="Share", status=status, share=share, form=form
+        request, "pages/share.html", confidential=True, title=gettext("Share"), status=status, share=share, form=form
     )
 
 

@@ -28,6 +28,7 @@ from streamtime.http.problems import problem_of
 from streamtime.http.requests import Form, PageRequest, client_info_of, is_secure, local_path, read_form
 from streamtime.http.services import AccountServices, AuthServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext, gettext_noop
 
 BASE_PATH = "/login/code"
 COOKIE = "streamtime_half_way"
@@ -105,10 +106,10 @@ def _form(
     request: PageRequest, templates: Templates, next_path: str, error: str, *, recovery: bool, status: int
 ) -> Response[str]:
     form = {"next": next_path, "recovery": recovery, "error": error}
-    return templates.page(request, "pages/login-code.html", title="Sign in", status=status, form=form)
+    return templates.page(request, "pages/login-code.html", title=gettext("Sign in"), status=status, form=form)
 
 
-CODE_EXPIRED_MESSAGE = "The time for the code has expired, or the account was changed. Sign in again."
+CODE_EXPIRED_MESSAGE = gettext_noop("The time for the code has expired, or the account was changed. Sign in again.")
 
 
 @get("/setup", include_in_schema=False)
@@ -211,7 +212,7 @@ async def _complete_sign_in(
 
 
 def _setup(request: PageRequest, templates: Templates, form: Form, *, status: int) -> Response[str]:
-    return templates.page(request, "pages/setup.html", title="Set up", status=status, form=form)
+    return templates.page(request, "pages/setup.html", title=gettext("Set up"), status=status, form=form)
 
 
 def _login(
@@ -226,5 +227,5 @@ def _login(
     opened = accounts.registration.mode is RegistrationMode.OPEN
     provider = auth.oidc.name if auth.oidc else ""
     return templates.page(
-        request, "pages/login.html", title="Sign in", status=status, form=form, open=opened, provider=provider
+        request, "pages/login.html", title=gettext("Sign in"), status=status, form=form, open=opened, provider=provider
     )

@@ -11,6 +11,7 @@ from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
 from streamtime.http.status import StatusReader
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 
 
 @get("/admin", include_in_schema=False)
@@ -28,4 +29,4 @@ async def status_page(
     """Show the state of every part; those with a fault first."""
     require_admin(caller)
     status = await StatusReader(database, jobs, storage, maintenance, settings, clock).read(request)
-    return templates.page(request, "pages/status.html", title="Status", nav="admin", server=status)
+    return templates.page(request, "pages/status.html", title=gettext("Status"), nav="admin", server=status)

@@ -18,6 +18,7 @@ from streamtime.http.services import JobServices, MaintenanceServices, StorageSe
 from streamtime.http.templates import Templates
 from streamtime.maintenance.overview import StoreSummary
 from streamtime.maintenance.runner import MaintenanceTask, TaskRun
+from streamtime.translation import gettext
 from streamtime.videos.damage import damage_message
 from streamtime.videos.job_kinds import MAINTENANCE, WorkQueue
 from streamtime.videos.quota import ReservationSummary
@@ -207,7 +208,7 @@ async def storage_page(
     return templates.page(
         request,
         "pages/storage.html",
-        title="Storage",
+        title=gettext("Storage"),
         nav="admin",
         board=board,
         exposed=is_plain_http(request),

@@ -24,6 +24,7 @@ from streamtime.http.requests import (
 from streamtime.http.services import StorageServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.space import large_video_views, total_usage, trashed_video_views, usage_view
+from streamtime.translation import gettext
 from streamtime.videos.quota import SHOWN_LARGEST
 
 
@@ -38,7 +39,9 @@ async def usage_page(
     owner_id = require_uploader(caller)
     usage = usage_view(await storage.usage.usage_of(owner_id))
     largest = large_video_views(await storage.usage.largest(owner_id, limit=SHOWN_LARGEST))
-    return templates.page(request, "pages/space.html", title="Space", nav="library", usage=usage, largest=largest)
+    return templates.page(
+        request, "pages/space.html", title=gettext("Space"), nav="library", usage=usage, largest=largest
+    )
 
 
 @get("/admin/space", include_in_schema=False)
@@ -58,7 +61,7 @@ async def all_usage_page(
     return templates.page(
         request,
         "pages/all-space.html",
-        title="Space",
+        title=gettext("Space"),
         nav="admin",
         usage=usage_view(total_usage(usages)),
         people=[usage_view(usage) for usage in usages],
@@ -86,7 +89,7 @@ async def trash_page(
     return templates.page(
         request,
         "pages/trash.html",
-        title="Trash",
+        title=gettext("Trash"),
         nav="library",
         videos=trashed,
         days=videos.trash.retention_days,
@@ -124,7 +127,9 @@ async def delete_now_page(
     """Ask for confirmation of deleting a video permanently."""
     found = await videos.trash.require(require_signed_in(caller), video)
     (view,) = await trashed_video_views([found], videos, storage, clock)
-    return templates.page(request, "pages/trash-delete.html", title="Delete permanently?", nav="library", video=view)
+    return templates.page(
+        request, "pages/trash-delete.html", title=gettext("Delete permanently?"), nav="library", video=view
+    )
 
 
 @post(BASE_PATH + "/{video:str}/delete", include_in_schema=False)
@@ -156,7 +161,7 @@ async def empty_page(
     return templates.page(
         request,
         "pages/trash-empty.html",
-        title="Empty the trash?",
+        title=gettext("Empty the trash?"),
         nav="library",
         count=count,
         total_text=size_text(total),

@@ -20,6 +20,7 @@ from streamtime.http.tus import PATH
 from streamtime.http.views.links import EXPIRY_CHOICES, parse_expiry, parse_optional_int, upload_request_view
 from streamtime.sharing.links import LinkState
 from streamtime.sharing.upload_requests import NewUploadRequest
+from streamtime.translation import gettext
 from streamtime.uploads.create import MAX_GUEST_NAME
 from streamtime.videos.quota import QuotaUsage
 
@@ -41,7 +42,7 @@ async def upload_request_page(
     try:
         found = await sharing.upload_requests.find(drop)
     except NotFound:
-        return _no_index(templates.page(request, "pages/shared-over.html", title="Nothing here", status=404))
+        return _no_index(templates.page(request, "pages/shared-over.html", title=gettext("Nothing here"), status=404))
     max_size = min(limits.max_size_bytes, found.max_bytes or limits.max_size_bytes)
     drop_view = {
         "id": found.public_id,
@@ -55,7 +56,9 @@ async def upload_request_page(
         "max_size_text": size_text(max_size),
         "max_guest": MAX_GUEST_NAME,
     }
-    return _no_index(templates.page(request, "pages/drop.html", confidential=True, title="Send videos", drop=drop_view))
+    return _no_index(
+        templates.page(request, "pages/drop.html", confidential=True, title=gettext("Send videos"), drop=drop_view)
+    )
 
 
 @get("/settings/drops", include_in_schema=False)
@@ -135,7 +138,7 @@ async def _drops(
         request,
         "pages/drops.html",
         confidential=True,
-        title="Upload requests",
+        title=gettext("Upload requests"),
         nav="links",
         status=status,
         drops=views,
@@ -169,11 +172,11 @@ async def upload_page(
         "max_size": limits.max_size_bytes,
         "max_size_text": size_text(limits.max_size_bytes),
         "chunk_size": limits.chunk_size_bytes,
-        "accepted_text": "MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others; animated GIF; audio only",
+        "accepted_text": gettext("MP4, MOV, MKV, WebM, AVI, MPEG-TS and most others; animated GIF; audio only"),
         "default_visibility": limits.default_visibility.value,
         "quota": _quota(usage),
     }
-    return templates.page(request, "pages/upload.html", title="Upload", nav="upload", upload=upload)
+    return templates.page(request, "pages/upload.html", title=gettext("Upload"), nav="upload", upload=upload)
 
 
 def _quota(usage: QuotaUsage) -> dict[str, object] | None:

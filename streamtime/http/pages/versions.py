@@ -20,6 +20,7 @@ from streamtime.http.requests import Form, PageRequest, read_form, wants_fragmen
 from streamtime.http.services import StorageServices, UploadServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.views.versions import versions_view
+from streamtime.translation import gettext
 from streamtime.videos.chapters import parse_time
 from streamtime.videos.quota import QuotaExceeded
 from streamtime.videos.video import Video
@@ -136,7 +137,12 @@ def parse_parts(text: str) -> list[CutPart]:
         match = _LINE.fullmatch(line)
         times = [parse_time(each) for each in match.groups()] if match else [None]
         if None in times:
-            raise Invalid(f"Write each part as two times, such as 0:05 - 1:20. This line is not: {line.strip()[:40]}")
+            raise Invalid(
+                gettext(
+                    "Write each part as two times, such as 0:05 - 1:20. This line is not: %(line)s",
+                    line=line.strip()[:40],
+                )
+            )
         parts.append(CutPart(*(time or 0 for time in times)))
     return parts
 
@@ -164,7 +170,7 @@ async def _cut(
     return templates.page(
         request,
         "pages/cut.html",
-        title="Trim and cut",
+        title=gettext("Trim and cut"),
         status=status,
         video=await watch_view(video, caller, videos, storage, clock),
         original_text=size_text(original[0].length_bytes) if original else None,

@@ -32,6 +32,7 @@ from streamtime.http.views.links import link_preview, oembed_url
 from streamtime.http.views.space import duplicate_of
 from streamtime.http.views.videos import WatchView, watch_page_view
 from streamtime.sharing.tickets import TICKET_LIFETIME_MS
+from streamtime.translation import gettext
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video
 
@@ -120,7 +121,7 @@ async def watch_view(
         renditions=names.get(video.id, []),
         tracks=await tracks_of([video], videos),
         watch=watches.get(video.id),
-        original_text=f"Original, {size_text(original[0].length_bytes)}" if original else None,
+        original_text=gettext("Original, %(size)s", size=size_text(original[0].length_bytes)) if original else None,
     )
 
 
@@ -152,7 +153,7 @@ async def history_page(
     return templates.page(
         request,
         "pages/history.html",
-        title="How it was prepared",
+        title=gettext("How it was prepared"),
         video=await watch_view(found, caller, videos, storage, clock),
         history=await history_of(found, videos, storage, maintenance),
     )
@@ -184,5 +185,5 @@ async def elsewhere_page(
     address = base.url(path)
     elsewhere |= {"address": address, "others": base.alternate_urls(path), "qr": qr_svg(address), "base": base}
     return templates.page(
-        request, "pages/elsewhere.html", confidential=True, title="Play elsewhere", elsewhere=elsewhere
+        request, "pages/elsewhere.html", confidential=True, title=gettext("Play elsewhere"), elsewhere=elsewhere
     )

@@ -11,6 +11,7 @@ from streamtime.http.pages.library import current_video_card, next_href
 from streamtime.http.requests import Cursor, PageRequest, account_id, wants_fragment
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
+from streamtime.translation import gettext
 from streamtime.videos.listing import PAGE_SIZE
 
 BASE_PATH = "/history"
@@ -34,7 +35,13 @@ async def watch_history(
         return templates.page(request, "fragments/watched.html", title="", cards=cards, next_href=more)
     paused = await videos.watching.is_paused(user_id)
     return templates.page(
-        request, "pages/watch-history.html", title="History", nav="history", cards=cards, next_href=more, paused=paused
+        request,
+        "pages/watch-history.html",
+        title=gettext("History"),
+        nav="history",
+        cards=cards,
+        next_href=more,
+        paused=paused,
     )
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from streamtime.translation import gettext, gettext_noop
 from streamtime.videos.bulk import BulkAction, Outcome, VideoOutcome
 
 _REASONS = {
-    "conflict": "They cannot be prepared again: they have not failed, or their original was not kept.",
-    "playlist_full": "The playlist is full.",
-    "invalid": "They would have too many tags.",
+    "conflict": gettext_noop("They cannot be prepared again: they have not failed, or their original was not kept."),
+    "playlist_full": gettext_noop("The playlist is full."),
+    "invalid": gettext_noop("They would have too many tags."),
 }
 _BATCH = re.compile(r"[A-Za-z0-9]{1,64}")
 _MAX_COUNT = 1_000_000
@@ -55,7 +56,7 @@ def bulk_notice(params: Mapping[str, str]) -> BulkNotice | None:
         action,
         done,
         refused,
-        _REASONS.get(params.get("why", ""), ""),
+        gettext(_REASONS.get(params.get("why", ""), "")),
         batch if _BATCH.fullmatch(batch) and done else "",
         params.get("left") == "yes",
     )

@@ -1,13 +1,13 @@
 """View values of a video's processing history, for its owner: timeline events and the size of each file."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from streamtime.formatting import size_text, span_text, speed_text, time_iso
+from streamtime.formatting import moment_text, size_text, span_text, speed_text, time_iso
 from streamtime.http.services import MaintenanceServices, StorageServices, VideoServices
 from streamtime.http.video_files import VideoFile, files_of
 from streamtime.languages import language_name
+from streamtime.translation import gettext
 from streamtime.videos.events import TimelineEntry
 from streamtime.videos.renditions import Rendition, RenditionKind, RenditionOrigin
 from streamtime.videos.video import Video, VideoState
@@ -112,8 +112,8 @@ def _event(entry: TimelineEntry) -> TimelineEvent:
     return TimelineEvent(
         event=entry.event,
         at_iso=time_iso(entry.happened_at_ms),
-        at_text=f"{datetime.fromtimestamp(entry.happened_at_ms / 1000, UTC).astimezone():%d %b %H:%M:%S}",
-        message=entry.message,
+        at_text=moment_text(entry.happened_at_ms),
+        message=gettext(entry.message),
         detail=detail,
         elapsed_text=_format(span_text, detail.get("seconds", detail.get("took_s"))),
         paused_text=_format(span_text, detail.get("paused_seconds")),

@@ -22,6 +22,7 @@ from streamtime.http.video_urls import poster_url, watch_href
 from streamtime.http.views.videos import poster_size
 from streamtime.sharing.links import MAX_DAYS, Link, NewLink, expires_after
 from streamtime.sharing.upload_requests import UploadRequest
+from streamtime.translation import gettext, gettext_noop, number_text
 from streamtime.videos.playlists import Playlist
 from streamtime.videos.video import Video
 
@@ -109,7 +110,12 @@ def link_preview(video: Video, request: Request[Any, Any, State], settings: Http
     )
 
 
-EXPIRY_CHOICES = {"1": "A day", "7": "A week", "30": "A month", "": "No end"}
+EXPIRY_CHOICES = {
+    "1": gettext_noop("A day"),
+    "7": gettext_noop("A week"),
+    "30": gettext_noop("A month"),
+    "": gettext_noop("No end"),
+}
 """Lifetimes offered in forms, by number of days."""
 
 _DIGITS = 7
@@ -248,7 +254,7 @@ def parse_expiry(days: str, now_ms: int) -> int | None:
     """
     count = parse_optional_int(days, "days")
     if count is not None and not 1 <= count <= MAX_DAYS:
-        raise Invalid(f"Choose 1 to {MAX_DAYS} days.", field="days")
+        raise Invalid(gettext("Choose 1 to %(most)s days.", most=number_text(MAX_DAYS)), field="days")
     return expires_after(count, now_ms)
 
 

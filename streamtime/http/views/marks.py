@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 from streamtime.auth.access import Caller
 from streamtime.http.services import VideoServices
+from streamtime.translation import gettext, gettext_noop
 from streamtime.videos.marks import MarkKind
 from streamtime.videos.video import Video
 
-TITLES = {MarkKind.LATER: "Watch later", MarkKind.FAVOURITE: "Favourites"}
+TITLES = {MarkKind.LATER: gettext_noop("Watch later"), MarkKind.FAVOURITE: gettext_noop("Favourites")}
 
 _SAID = {
-    ("later", "yes"): "Added to Watch later",
-    ("later", "no"): "Removed from Watch later",
-    ("favourite", "yes"): "Added to your favourites",
-    ("favourite", "no"): "Removed from your favourites",
-    ("watched", "yes"): "Marked as watched",
-    ("watched", "no"): "Marked as not watched",
+    ("later", "yes"): gettext_noop("Added to Watch later"),
+    ("later", "no"): gettext_noop("Removed from Watch later"),
+    ("favourite", "yes"): gettext_noop("Added to your favourites"),
+    ("favourite", "no"): gettext_noop("Removed from your favourites"),
+    ("watched", "yes"): gettext_noop("Marked as watched"),
+    ("watched", "no"): gettext_noop("Marked as not watched"),
 }
 
 
@@ -42,6 +43,6 @@ async def marks_view(video: Video, caller: Caller, videos: VideoServices) -> Mar
 def said_of(fields: Mapping[str, str]) -> str:
     """Return the header HX-Trigger of a change: what a toast says, and `watched` for the card of the video."""
     changed = [name for name in ("later", "favourite", "watched") if fields[name]]
-    said = [_SAID[name, "yes" if fields[name] == "yes" else "no"] for name in changed]
+    said = [gettext(_SAID[name, "yes" if fields[name] == "yes" else "no"]) for name in changed]
     watched = {"watched": fields["watched"]} if fields["watched"] else {}
     return json.dumps({"toast": " ".join(said), **watched})

@@ -8,6 +8,7 @@ from streamtime.clock import EpochMs
 from streamtime.formatting import age_text, duration_text
 from streamtime.http.video_urls import owner_href, playlist_href, poster_url, watch_href
 from streamtime.http.views.videos import VISIBILITY_TEXTS, TextPart, description_parts
+from streamtime.translation import gettext
 from streamtime.videos.playlists import Playlist, PlaylistSummary
 from streamtime.videos.video import Video
 
@@ -44,7 +45,7 @@ def playlist_view(summary: PlaylistSummary, caller: Caller, now_ms: EpochMs) -> 
         owner_name=playlist.owner_shown_name,
         owner_href=owner_href(playlist.owner_name),
         visibility=playlist.visibility.value,
-        visibility_text=VISIBILITY_TEXTS[playlist.visibility],
+        visibility_text=gettext(VISIBILITY_TEXTS[playlist.visibility]),
         count=summary.count,
         duration_text=duration_text(summary.duration_ms),
         cover_url=None if summary.cover is None else poster_url(summary.cover),

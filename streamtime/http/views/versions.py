@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from streamtime.formatting import duration_text, size_text
 from streamtime.http.services import StorageServices, VideoServices
+from streamtime.http.views.videos import stage_text
+from streamtime.translation import gettext
 from streamtime.videos.video import Video
 
 
@@ -41,7 +43,12 @@ async def versions_view(video: Video, videos: VideoServices, storage: StorageSer
     if (version := found.pending) is not None:
         progress = videos.progress.get(version)
         percent = int(progress.fraction * 100)
-        pending = PendingView(version.version_kind or "", percent, progress.stage, version.failure_message)
+        pending = PendingView(
+            version.version_kind or "",
+            percent,
+            stage_text(progress.stage),
+            gettext(version.failure_message or "") or None,
+        )
     if (version := found.previous) is not None:
         sizes = await storage.usage.bytes_by_video([version.id])
         length = duration_text(version.duration_ms or 0)

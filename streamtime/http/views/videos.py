@@ -30,6 +30,7 @@ from streamtime.http.video_urls import (
     storyboard_url,
     watch_href,
 )
+from streamtime.translation import gettext, gettext_noop
 from streamtime.videos.chapters import format_chapters
 from streamtime.videos.progress import VideoProgress
 from streamtime.videos.video import Video, VideoState
@@ -76,10 +77,10 @@ def chapter_views(video: Video, tracks: Tracks) -> list[ChapterView]:
 
 
 VISIBILITY_TEXTS = {
-    Visibility.PRIVATE: "Private",
-    Visibility.MEMBERS: "Members",
-    Visibility.UNLISTED: "Unlisted",
-    Visibility.PUBLIC: "Public",
+    Visibility.PRIVATE: gettext_noop("Private"),
+    Visibility.MEMBERS: gettext_noop("Members"),
+    Visibility.UNLISTED: gettext_noop("Unlisted"),
+    Visibility.PUBLIC: gettext_noop("Public"),
 }
 
 _BADGES = ((2160, "4K"), (1440, "1440p"))
@@ -308,6 +309,24 @@ def poster_size(video: Video) -> tuple[int, int]:
     return _POSTER_WIDTH, round(_POSTER_WIDTH * height / width)
 
 
+_PREPARING, _SOUND = "Preparing ", "sound"
+_QUIET_HOURS = re.compile(r"Waits for quiet hours \((\d\d:\d\d)\)")
+
+
+def stage_text(stage: str) -> str:
+    """Return the stage of the work on a video, which may name renditions, in the language of the page."""
+    names = stage.removeprefix(_PREPARING)
+    if names in {stage, _SOUND}:
+        return gettext(stage)
+    return gettext("Preparing %(names)s", names=names)
+
+
+def waiting_text(reason: str) -> str:
+    """Return the reason why no work is done on a video in the language of the page."""
+    found = _QUIET_HOURS.fullmatch(reason)
+    return gettext("Waits for quiet hours (%(time)s)", time=found[1]) if found else gettext(reason)
+
+
 def _card_values(
     video: Video, progress: VideoProgress, caller: Caller, now_ms: EpochMs, watch: Watch | None
 ) -> dict[str, Any]:
@@ -334,15 +353,15 @@ def _card_values(
         "recorded_text": None if video.recorded is None else day_text(video.recorded.local.date()),
         "recorded_iso": None if video.recorded is None else video.recorded.day,
         "visibility": video.visibility.value,
-        "visibility_text": VISIBILITY_TEXTS[video.visibility],
+        "visibility_text": gettext(VISIBILITY_TEXTS[video.visibility]),
         "state": video.state.value,
         "playable": video.playable,
         "percent": 100 if video.state is VideoState.READY else int(progress.fraction * 100),
-        "stage_text": progress.stage,
+        "stage_text": stage_text(progress.stage),
         "speed_text": speed_text(progress.speed) if mine and progress.speed else "",
         "left_text": span_text(progress.remaining_s) if mine and progress.remaining_s else "",
-        "waiting_text": progress.waiting if mine else "",
-        "failure_message": video.failure_message if mine else None,
+        "waiting_text": waiting_text(progress.waiting) if mine else "",
+        "failure_message": gettext(video.failure_message) if mine and video.failure_message else None,
         "failure_is_final": video.is_unrecoverable,
         "can_manage": mine,
         "views": video.views,
