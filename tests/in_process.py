@@ -13,7 +13,8 @@ import httpx
 
 from streamtime.addresses import ListenAddress
 from streamtime.app.server import http_settings, open_services
-from streamtime.config.load import load
+from streamtime.config.load import load_with_places
+from streamtime.config.stored import LoadedConfig
 from streamtime.http.application import build_application
 from streamtime.http.middleware.gateway import App
 from streamtime.http.server.connection_limits import ConnectionMetrics
@@ -119,7 +120,8 @@ def open_in_process(server: Server) -> Iterator[InProcessApplication]:
 
 @asynccontextmanager
 async def _open(settings: Mapping[str, str], url: httpx.URL) -> AsyncIterator[App]:
-    config = load(None, settings, {})
+    loaded = LoadedConfig.of(*load_with_places(None, settings, {}))
+    config = loaded.config
     listening = ListenAddress(url.host, url.port or 0, config.server.public_url)
-    async with open_services(config) as services:
+    async with open_services(loaded) as services:
         yield build_application(services, http_settings(config, listening), ConnectionMetrics(), version=VERSION)

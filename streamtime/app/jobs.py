@@ -46,30 +46,37 @@ def build_jobs(
     config: Config, base: Infrastructure, videos: VideoServices, shared: SharedState, store_records: StoreRecords
 ) -> JobServices:
     """Build the pool with all its queues and handlers, and what shows their state."""
-    pool = JobPool(base.queue, _queues(config, base, videos, shared, store_records), base.clock)
+    admission = EncodeAdmission(admission_rules(config), shared.viewer_activity, base.stores.spool, base.clock)
+    queues = _queues(config, base, videos, shared, store_records, admission)
+    pool = JobPool(base.queue, queues, base.clock)
     overview = JobOverview(base.database)
     return JobServices(
         queue=base.queue,
         pool=pool,
         overview=overview,
         status=QueueStatus(overview, pool, videos.repository, videos.progress, base.clock),
+        admission=admission,
         workers=shared.workers,
         confinement=ConfinementCheck(worker_launcher(config, nice=PREPARE_NICE), base.clock),
     )
 
 
 def _queues(
-    config: Config, base: Infrastructure, videos: VideoServices, shared: SharedState, store_records: StoreRecords
+    config: Config,
+    base: Infrastructure,
+    videos: VideoServices,
+    shared: SharedState,
+    store_records: StoreRecords,
+    admission: EncodeAdmission,
 ) -> list[QueueConfig]:
     chosen = config.transcode
     settings = _transcode_settings(config)
-    admission = _build_admission(config, base, shared)
     monitor = OrderMonitor(videos.timeline, videos.progress, shared.workers, admission, base.clock)
     records = VideoRecords(
         base.database, videos.repository, videos.lifecycle, videos.renditions, videos.captions, videos.timeline
     )
     spool = base.stores.spool
-    fetcher = Fetcher(base.stores, minimum_free_bytes=int(chosen.minimum_free_space))
+    fetcher = Fetcher(base.stores, minimum_free_bytes=lambda: admission.rules.minimum_free_bytes)
     sources = Sources(base.ledger, base.stores, fetcher)
     services = LibraryServices(records, base.ledger, shared.growing, monitor, sources, spool)
     normal_priority = worker_launcher(config, nice=PREPARE_NICE)
@@ -143,11 +150,11 @@ def _transcode_settings(config: Config) -> TranscodeSettings:
     return TranscodeSettings(rungs=rungs(config), keep_original=chosen.keep_original, memory_budget_bytes=budget)
 
 
-def _build_admission(config: Config, base: Infrastructure, shared: SharedState) -> EncodeAdmission:
+def admission_rules(config: Config) -> AdmissionRules:
+    """Return the rules by which encodes wait."""
     chosen = config.transcode
     hours = QuietHours.parse(chosen.quiet_hours)
-    rules = AdmissionRules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
-    return EncodeAdmission(rules, shared.viewer_activity, base.stores.spool, base.clock)
+    return AdmissionRules(int(chosen.minimum_free_space), hours, yield_to_viewers=chosen.yield_to_viewers)
 
 
 def memory_budget(config: Config) -> int:

@@ -28,7 +28,7 @@ def build_maintenance(
         base.database,
         build_automatic_backups(config),
         base.clock,
-        MaintenanceIntervals(config.backup.every, config.backup.check_every),
+        backup_intervals(config),
     )
     return MaintenanceServices(
         overview=StorageOverview(
@@ -66,6 +66,11 @@ def build_maintenance(
         ),
         damage_reporter=_damage_reporter(base, videos),
     )
+
+
+def backup_intervals(config: Config) -> MaintenanceIntervals:
+    """Return the intervals of database copies and checks."""
+    return MaintenanceIntervals(config.backup.every, config.backup.check_every)
 
 
 def build_maintenance_runner(

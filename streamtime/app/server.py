@@ -16,6 +16,7 @@ from streamtime.app.auth import (
 from streamtime.app.core import Infrastructure, bucket_address, build_store_records, open_infrastructure
 from streamtime.app.jobs import build_jobs, memory_budget, rungs
 from streamtime.app.maintenance import build_maintenance
+from streamtime.app.settings import apply_settings, build_server_settings
 from streamtime.app.videos import (
     build_account_deletion,
     build_library,
@@ -31,6 +32,7 @@ from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
+from streamtime.config.stored import LoadedConfig
 from streamtime.errors import StreamtimeError
 from streamtime.http.event_stream_state import RenderCache, StreamLimits, StreamSlots
 from streamtime.http.services import HttpSettings, NoticeServices, Services, SharingServices, StreamServices
@@ -48,14 +50,16 @@ _log = get_logger("app")
 
 
 @asynccontextmanager
-async def open_services(config: Config) -> AsyncIterator[Services]:
+async def open_services(loaded: LoadedConfig) -> AsyncIterator[Services]:
     """Open all services of the server; nothing is running yet."""
+    config = loaded.config
     async with AsyncExitStack() as stack:
         base = await open_infrastructure(config, stack)
         base.database.logs_faults = True
         passwords = PasswordHashing()
         stack.callback(passwords.close)
-        services = _build_services(config, base, passwords)
+        services = _build_services(loaded, base, passwords)
+        services.server_settings.on_change = lambda stored: apply_settings(services, loaded.with_stored(stored).config)
         stack.push_async_callback(services.playback.media_reader.close)
         yield services
         for flush in (
@@ -68,7 +72,8 @@ async def open_services(config: Config) -> AsyncIterator[Services]:
                 await flush()
 
 
-def _build_services(config: Config, base: Infrastructure, passwords: PasswordHashing) -> Services:
+def _build_services(loaded: LoadedConfig, base: Infrastructure, passwords: PasswordHashing) -> Services:
+    config = loaded.config
     shared, records = build_shared_state(base), build_store_records(base)
     videos, storage = build_videos(config, base), build_storage(config, base)
     playlists = build_playlists(base)
@@ -77,6 +82,7 @@ def _build_services(config: Config, base: Infrastructure, passwords: PasswordHas
     return Services(
         clock=base.clock,
         database=base.database,
+        server_settings=build_server_settings(loaded, base),
         accounts=build_accounts(config, management, build_account_deletion(base, videos)),
         auth=build_auth(config, base, management, ticket_keys),
         videos=videos,
@@ -146,7 +152,6 @@ def http_settings(config: Config, listening: ListenAddress) -> HttpSettings:
         keep_original=config.transcode.keep_original,
         encode_slots=config.transcode.workers,
         encode_budget_bytes=memory_budget(config),
-        encode_minimum_free_bytes=int(config.transcode.minimum_free_space),
         frame_ancestors=config.server.frame_ancestors,
         shared_cache_s=int(config.server.shared_cache),
         anonymous=Caller(anonymous_access=anonymous_access(config)),

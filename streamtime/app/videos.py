@@ -188,7 +188,7 @@ def build_uploads(
 ) -> UploadServices:
     """Build the services for uploads."""
     repository, spool = build_upload_repository(config, base), base.stores.spool
-    space = UploadSpace(storage.usage, spool, repository, _upload_limits(config))
+    space = UploadSpace(storage.usage, spool, repository, upload_limits(config))
     progress = UploadProgress(base.database, repository, videos.ingest, videos.progress, space)
     receiver = Receiver(repository, videos.repository, progress, spool)
     termination = Termination(base.database, videos.repository, videos.deletion, receiver)
@@ -201,7 +201,8 @@ def build_uploads(
     )
 
 
-def _upload_limits(config: Config) -> UploadLimits:
+def upload_limits(config: Config) -> UploadLimits:
+    """Return the limits of uploads."""
     return UploadLimits(
         max_size_bytes=int(config.uploads.max_size),
         minimum_free_bytes=int(config.uploads.minimum_free_space),

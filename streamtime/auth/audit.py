@@ -75,6 +75,7 @@ class AuditEvent(StrEnum):
     LINK_REVOKED = "link_revoked"
     DROP_CREATED = "drop_created"
     DROP_REVOKED = "drop_revoked"
+    SETTING_CHANGED = "setting_changed"
 
 
 @dataclass(frozen=True, slots=True)

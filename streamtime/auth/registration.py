@@ -60,7 +60,7 @@ class Setup:
 
 
 INVITES_CLOSED_MESSAGE = (
-    "Nobody could use an invitation: accounts.registration is closed. Set it to invite and restart the server."
+    "Nobody could use an invitation: accounts.registration is closed. Set it to invite (Administration, Settings)."
 )
 MAX_LABEL = 100
 MAX_USES = 1000
@@ -120,7 +120,7 @@ class Invites:
         self._notices = notices
         self._audit = audit
         self._clock = clock
-        self._mode = mode
+        self.mode = mode
 
     async def create(self, new: NewInvite, actor: Actor, *, by_user: int) -> tuple[Invite, str]:
         """Create an invitation and return it with its secret, which is not available later.
@@ -129,7 +129,7 @@ class Invites:
             Conflict: nobody could use it, since `accounts.registration` is `closed`.
             Invalid: the number of uses, the days or the label are out of bounds.
         """
-        if self._mode is RegistrationMode.CLOSED:
+        if self.mode is RegistrationMode.CLOSED:
             raise Conflict(INVITES_CLOSED_MESSAGE, code="registration_closed")
         _validate(new)
         token, now = secret(), self._clock.now_ms()

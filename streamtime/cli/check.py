@@ -22,10 +22,11 @@ from streamtime.app.core import (
 )
 from streamtime.app.workers import PREPARE_NICE, worker_launcher
 from streamtime.auth.oidc.types import ProviderUnavailable
-from streamtime.cli.context import Context, prepare_data_dir
+from streamtime.cli.context import Context, prepare_data_dir, with_stored_settings
 from streamtime.cli.first_start import damaged_error, require_first_start
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
+from streamtime.config.stored import DATABASE, LoadedConfig, place_of
 from streamtime.database.migrate import migrations_folder, newest_revision, present_revision
 from streamtime.errors import ConfigError, DatabaseDamaged, StreamtimeError
 from streamtime.formatting import size_text
@@ -65,12 +66,26 @@ def check(context: Context) -> None:
     """Check configuration, database, storage, worker and front end. Exit code 1 if one has a fault."""
     report = CheckReport()
     with report.check("config") as notes:
-        config = context.config()
-        prepare_data_dir(config)
-        notes.append(f"data in {config.data_dir.resolve()}")
+        loaded = context.loaded_config()
+        prepare_data_dir(loaded.config)
+        notes.append(f"data in {loaded.config.data_dir.resolve()}")
     if not report.failures:
-        asyncio.run(_check(config, report))
+        if present_revision(database_path(loaded.config)) == newest_revision(migrations_folder()):
+            with report.check("settings") as notes:
+                loaded = with_stored_settings(loaded)
+                notes.extend(_stored_settings(loaded))
+        asyncio.run(_check(loaded.config, report))
     sys.exit(1 if report.failures else 0)
+
+
+def _stored_settings(loaded: LoadedConfig) -> list[str]:
+    """Return each setting that was changed on a page, with its value in force and where that comes from."""
+    notes = []
+    for key, text in loaded.stored.items():
+        place = place_of(loaded, key)
+        overridden = f", not {text} as in the database" if place != DATABASE else ""
+        notes.append(f"{key} = {loaded.text(key)} ({place}{overridden})")
+    return notes or ["none was changed on a page"]
 
 
 async def _check(config: Config, report: CheckReport) -> None:

@@ -13,12 +13,17 @@ from streamtime.app.auth import AccountManagement, open_account_management
 from streamtime.app.core import database_path
 from streamtime.cli.first_start import require_first_start
 from streamtime.clock import SystemClock
-from streamtime.config.load import load
+from streamtime.config.load import load, load_with_places
 from streamtime.config.sections import Config
+from streamtime.config.stored import LoadedConfig
 from streamtime.database.migrate import migrate, migrations_folder, newest_revision, present_revision
-from streamtime.errors import ConfigError
+from streamtime.errors import ConfigError, Invalid
+from streamtime.logging import get_logger
+from streamtime.maintenance.server_settings import stored_in_file
 
 _SERVER_LOCK = "server.lock"
+
+_log = get_logger("cli")
 
 
 @contextmanager
@@ -99,21 +104,41 @@ class Context:
         """
         return load(self._config_path, os.environ, overrides or {})
 
+    def loaded_config(self, overrides: dict[str, object] | None = None) -> LoadedConfig:
+        """Load the configuration as `config` does, with the places of its values."""
+        return LoadedConfig.of(*load_with_places(self._config_path, os.environ, overrides or {}))
+
     def prepared_config(self) -> Config:
-        """Load the configuration, create the data directory, and create or migrate the database.
+        """Load the configuration, create the data directory, create or migrate the database, and read its settings.
 
         Raises:
             ConfigError: one of these fails.
         """
-        config = self.config()
-        prepare_data_dir(config)
-        _migrate(config)
-        return config
+        loaded = self.loaded_config()
+        prepare_data_dir(loaded.config)
+        _migrate(loaded.config)
+        return with_stored_settings(loaded).config
 
     def run_with_accounts(self, function: Callable[[AccountManagement], Awaitable[T]]) -> T:
         """Run a function with the account services, on the prepared configuration."""
         config = self.prepared_config()
         return asyncio.run(_with_accounts(config, function))
+
+
+def with_stored_settings(loaded: LoadedConfig) -> LoadedConfig:
+    """Return the configuration with the settings of its database, which must be migrated.
+
+    Values that are no longer accepted are left out, so that they cannot prevent a start.
+    """
+    accepted: dict[str, str] = {}
+    for key, text in stored_in_file(database_path(loaded.config)).items():
+        try:
+            loaded.with_stored({**accepted, key: text})
+        except Invalid as error:
+            _log.warning("setting_not_accepted", key=key, error=error.message)
+        else:
+            accepted[key] = text
+    return loaded.with_stored(accepted)
 
 
 def _migrate(config: Config) -> None:

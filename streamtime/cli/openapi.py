@@ -12,6 +12,7 @@ from streamtime.app.core import database_path
 from streamtime.app.server import http_settings, open_services
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
+from streamtime.config.stored import LoadedConfig
 from streamtime.database.migrate import migrate
 from streamtime.http.application import build_litestar
 from streamtime.http.metrics import Metrics
@@ -27,7 +28,7 @@ def openapi() -> None:
 
 async def _document(config: Config) -> str:
     migrate(database_path(config), now_ms=SystemClock().now_ms())
-    async with open_services(config) as services:
+    async with open_services(LoadedConfig.of(config, {})) as services:
         settings = http_settings(config, ListenAddress(config.server.host, config.server.port))
         application = build_litestar(services, settings, Metrics(), version=VERSION)
         document = msgspec.json.encode(application.openapi_schema.to_schema())

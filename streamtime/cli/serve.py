@@ -16,10 +16,18 @@ import uvicorn
 from streamtime.addresses import ListenAddress
 from streamtime.app.core import database_path, store_names
 from streamtime.app.server import http_settings, open_services, require_usable, run_background_tasks
-from streamtime.cli.context import Context, is_server_running, prepare_data_dir, server_lock, server_running_message
+from streamtime.cli.context import (
+    Context,
+    is_server_running,
+    prepare_data_dir,
+    server_lock,
+    server_running_message,
+    with_stored_settings,
+)
 from streamtime.cli.first_start import create_new_database, require_first_start, require_undamaged
 from streamtime.clock import SystemClock
 from streamtime.config.sections import Config
+from streamtime.config.stored import LoadedConfig
 from streamtime.database.migrate import migrate, present_revision
 from streamtime.errors import ConfigError
 from streamtime.http.application import build_application
@@ -68,7 +76,8 @@ _log = get_logger("cli")
 def serve(context: Context, host: str | None, port: int | None, new_database: bool) -> None:
     """Migrate the database (after copying it), then serve until stopped."""
     flags = {"server.host": host, "server.port": port}
-    config = context.config({key: value for key, value in flags.items() if value is not None})
+    loaded = context.loaded_config({key: value for key, value in flags.items() if value is not None})
+    config = loaded.config
     configure(log_format=config.server.log_format, level=config.server.log_level)
     WebFiles().check()
     require_usable(config)
@@ -78,9 +87,10 @@ def serve(context: Context, host: str | None, port: int | None, new_database: bo
         prepare_data_dir(config)
         stack.enter_context(server_lock(config.data_dir, stores=store_names(config)))
         _migrate(config, new_database=new_database)
+        loaded = with_stored_settings(loaded)
         uvicorn_loop = uvicorn.Config(app="", loop="uvloop", log_config=None).get_loop_factory()
         with asyncio.Runner(loop_factory=uvicorn_loop) as runner:
-            runner.run(_serve(config, listener, _connection_limits(config, descriptors)))
+            runner.run(_serve(loaded, listener, _connection_limits(config, descriptors)))
 
 
 def _raise_descriptor_limit() -> int:
@@ -186,14 +196,15 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
 
-async def _serve(config: Config, listener: socket.socket, limits: ConnectionLimits) -> None:
+async def _serve(loaded: LoadedConfig, listener: socket.socket, limits: ConnectionLimits) -> None:
+    config = loaded.config
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host, port = listener.getsockname()[:2]
     listening = ListenAddress(host, port, config.server.public_url)
-    async with open_services(config) as services:
+    async with open_services(loaded) as services:
         metrics = ConnectionMetrics()
         connections = ConnectionTracker(limits, ExemptAddresses(config.server.trusted_proxies), metrics)
         application = build_application(services, http_settings(config, listening), metrics, version=VERSION)

@@ -144,7 +144,14 @@ class _RawValue:
 
 
 def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Config:
-    """Load the configuration.
+    """Load the configuration, as `load_with_places`, which has the arguments and errors."""
+    return load_with_places(path, environ, overrides)[0]
+
+
+def load_with_places(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> tuple[Config, Mapping[str, str]]:
+    """Load the configuration, and the place of each key that is set.
 
     Args:
         path: the file of `--config`; without it `STREAMTIME_CONFIG`, then `config.toml` in the current directory.
@@ -162,7 +169,7 @@ def load(path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, 
         places[given.key.name] = given.place
     config = _build(Config, values, "")
     require_consistent(config, places)
-    return msgspec.structs.replace(config, data_dir=config.data_dir.absolute())
+    return msgspec.structs.replace(config, data_dir=config.data_dir.absolute()), places
 
 
 def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:

@@ -18,6 +18,7 @@ from streamtime.http.api import (
     preferences,
     saved_filters,
     search,
+    server_settings,
     uploads,
     versions,
     videos,
@@ -65,6 +66,7 @@ from streamtime.http.pages import playlists as playlist_pages
 from streamtime.http.pages import preferences as preference_pages
 from streamtime.http.pages import saved_filters as filter_pages
 from streamtime.http.pages import search as search_pages
+from streamtime.http.pages import server_settings as setting_pages
 from streamtime.http.pages import versions as version_pages
 
 ROUTES: tuple[Any, ...] = (
@@ -173,6 +175,8 @@ ROUTES: tuple[Any, ...] = (
     trash.all_usage_page,
     watch.history_page,
     status.status_page,
+    setting_pages.server_settings_page,
+    setting_pages.change_server_settings,
     jobs.jobs_page,
     jobs.jobs_events,
     jobs.cancel,
@@ -308,6 +312,8 @@ ROUTES: tuple[Any, ...] = (
     auth.revoke_token,
     admin.get_audit,
     admin.get_status,
+    server_settings.get_settings,
+    server_settings.patch_settings,
     me.me,
     preferences.get_preferences,
     preferences.patch_preferences,

@@ -34,6 +34,7 @@ from streamtime.maintenance.backup.automatic import DatabaseBackups
 from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.overview import StorageOverview
+from streamtime.maintenance.server_settings import ServerSettings
 from streamtime.playback.media_reader import MediaReader
 from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import Segments
@@ -44,7 +45,7 @@ from streamtime.sharing.upload_requests import UploadRequests
 from streamtime.storage.objects.ledger import Ledger
 from streamtime.storage.objects.stores import Stores
 from streamtime.storage.wrappers import StoreMetrics
-from streamtime.transcoding.admission import QueueStatus
+from streamtime.transcoding.admission import EncodeAdmission, QueueStatus
 from streamtime.transcoding.poster_picture import PosterPictures
 from streamtime.uploads.create import UploadCreation
 from streamtime.uploads.receive import Receiver
@@ -206,6 +207,7 @@ class JobServices:
     pool: JobPool
     overview: JobOverview
     status: QueueStatus
+    admission: EncodeAdmission
     workers: WorkerRegistry
     confinement: ConfinementCheck
 
@@ -256,6 +258,7 @@ class Services:
 
     clock: Clock
     database: Database
+    server_settings: ServerSettings
     accounts: AccountServices
     auth: AuthServices
     videos: VideoServices
@@ -284,7 +287,6 @@ class HttpSettings:
     encode_slots: int
     encode_budget_bytes: int
     """Memory limit of all encodes together."""
-    encode_minimum_free_bytes: int
     frame_ancestors: tuple[str, ...]
     """Origins of sites that may embed the player in a frame."""
     shared_cache_s: int

@@ -163,7 +163,7 @@ class StatusReader:
         return StatusItem("backup", gettext("Backup"), StatusLevel.OK, text, href="/admin/storage")
 
     async def _space(self) -> StatusItem:
-        free, needed = await self.storage.stores.spool.free_bytes(), self.settings.encode_minimum_free_bytes
+        free, needed = await self.storage.stores.spool.free_bytes(), self.jobs.admission.rules.minimum_free_bytes
         grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * DAY_MS)
         values = {"free": size_text(free), "grown": size_text(grown), "days": GROWTH_DAYS}
         left_days = free * GROWTH_DAYS // grown if grown else None

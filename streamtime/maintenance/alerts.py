@@ -30,7 +30,7 @@ class AdminAlerts:
         self._spool = spool
         self._backups = backups
         self._clock = clock
-        self._minimum_free_bytes = minimum_free_bytes
+        self.minimum_free_bytes = minimum_free_bytes
         self._told: dict[NoticeKind, str] = {}
 
     async def run_forever(self) -> None:
@@ -40,7 +40,7 @@ class AdminAlerts:
     async def run_once(self) -> None:
         """Add the notices of today that are due."""
         free = await self._spool.free_bytes()
-        if free < self._minimum_free_bytes:
+        if free < self.minimum_free_bytes:
             await self._tell(NoticeKind.DISK_LOW, free_bytes=str(free))
         if error := self._backups.status.error:
             await self._tell(NoticeKind.BACKUP_FAILED, error=error)

@@ -87,7 +87,6 @@ class ExpiryScheduler:
         self._retentions = retentions
         self._clock_stability = ClockStability(clock)
         self._upload_expiry_s = uploads.expire_after_s
-        self._trash_retention_s = trash.retention_days * DAY_MS / 1000
 
     async def run_forever(self) -> None:
         """Check periodically, until cancelled."""
@@ -106,7 +105,8 @@ class ExpiryScheduler:
         """Queue the job if something has expired and the clock can be trusted."""
         stable_s = self._clock_stability.stable_s()
         uploads = stable_s >= min(CLOCK_STABLE_S, self._upload_expiry_s) and await self._uploads.has_expired()
-        trashed = stable_s >= min(CLOCK_STABLE_S, self._trash_retention_s) and bool(await self._trash.expired())
+        retention_s = self._trash.retention_days * DAY_MS / 1000
+        trashed = stable_s >= min(CLOCK_STABLE_S, retention_s) and bool(await self._trash.expired())
         rows = stable_s >= CLOCK_STABLE_S and any([await each.has_expired() for each in self._retentions])
         if uploads or trashed or rows:
             await self._database.write(self._work_queue.expire)

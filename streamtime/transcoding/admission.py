@@ -107,7 +107,7 @@ class EncodeAdmission:
     """Decides whether encodes may run now. The job pool asks before it starts one, and the monitor while it runs."""
 
     def __init__(self, rules: AdmissionRules, viewer_activity: ViewerActivity, spool: Spool, clock: Clock) -> None:
-        self._rules = rules
+        self.rules = rules
         self._viewer_activity = viewer_activity
         self._spool = spool
         self._clock = clock
@@ -118,7 +118,7 @@ class EncodeAdmission:
 
     async def disk_full_reason(self) -> str | None:
         """Return the reason why no encode may run now because the disk is nearly full; None if it may."""
-        minimum = self._rules.minimum_free_bytes
+        minimum = self.rules.minimum_free_bytes
         return DISK_FULL_REASON if minimum and await self._spool.free_bytes() < minimum else None
 
     async def require_space(self, wanted_bytes: int) -> None:
@@ -127,17 +127,17 @@ class EncodeAdmission:
         Raises:
             NoSpace: it will not.
         """
-        minimum = self._rules.minimum_free_bytes
+        minimum = self.rules.minimum_free_bytes
         free = await self._spool.free_bytes() if minimum else 0
         if minimum and free - wanted_bytes < minimum:
             needed, usable = _size(wanted_bytes), _size(max(0, free - minimum))
             raise NoSpace(f"{DISK_FULL_REASON}: about {needed} are needed, {usable} can be used.")
 
     def _paused_reason(self) -> str | None:
-        hours = self._rules.quiet_hours
+        hours = self.rules.quiet_hours
         if hours is not None and not hours.contains(local_time(self._clock.now_ms())):
             return f"Waits for quiet hours ({hours.start:%H:%M})"
-        if self._rules.yield_to_viewers and self._viewer_activity.is_active:
+        if self.rules.yield_to_viewers and self._viewer_activity.is_active:
             return VIEWERS_REASON
         return None
 

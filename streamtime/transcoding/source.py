@@ -7,7 +7,7 @@ share a fetch, and the file is kept for a moment after the last one.
 import asyncio
 import hashlib
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
@@ -72,7 +72,9 @@ class _PendingFetch:
 class Fetcher:
     """Fetches objects to unnamed files on the spool's disk."""
 
-    def __init__(self, stores: Stores, *, minimum_free_bytes: int, cache_ttl_s: float = CACHE_TTL_S) -> None:
+    def __init__(
+        self, stores: Stores, *, minimum_free_bytes: Callable[[], int], cache_ttl_s: float = CACHE_TTL_S
+    ) -> None:
         self._stores = stores
         self._minimum_free_bytes = minimum_free_bytes
         self._cache_ttl_s = cache_ttl_s
@@ -161,7 +163,7 @@ class Fetcher:
         return digest.digest()
 
     async def _require_space(self, length_bytes: int) -> None:
-        if await self._stores.spool.free_bytes() - length_bytes < self._minimum_free_bytes:
+        if await self._stores.spool.free_bytes() - length_bytes < self._minimum_free_bytes():
             raise NoSpace("The disk has no room to fetch this back from the storage.")
 
     def _acquire(self, object_id: int) -> OpenedFile:

@@ -12,6 +12,7 @@ from streamtime.uploads.terminate import Termination
 from streamtime.uploads.upload import (
     NewUpload,
     Upload,
+    UploadLimits,
     UploadRepository,
     UploadSpace,
     clean_client_key,
@@ -44,7 +45,11 @@ class UploadCreation:
         self._termination = termination
         self._space = space
         self._spool = spool
-        self.limits = space.limits
+
+    @property
+    def limits(self) -> UploadLimits:
+        """The limits that are in force."""
+        return self._space.limits
 
     async def create(
         self,

@@ -208,7 +208,7 @@ class StorageUsage:
     def __init__(self, database: Database, reservations: Reservations, *, quota_bytes: int) -> None:
         self._database = database
         self._reservations = reservations
-        self._quota_bytes = quota_bytes
+        self.default_quota_bytes = quota_bytes
 
     async def quota_usage(self, owner_id: int) -> QuotaUsage:
         """Return usage and limit of a user."""
@@ -313,7 +313,7 @@ class StorageUsage:
 
     def _limit(self, quota_bytes: int | None) -> int | None:
         """Return the limit: the user's quota or else the configured default, where 0 means no limit."""
-        return (self._quota_bytes if quota_bytes is None else quota_bytes) or None
+        return (self.default_quota_bytes if quota_bytes is None else quota_bytes) or None
 
 
 _NOT_PENDING_DELETION = objects.c.state != "doomed"

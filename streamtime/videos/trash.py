@@ -27,9 +27,9 @@ IN_TRASH: ColumnElement[bool] = and_(videos.c.deleted_at_ms.is_not(None), videos
 """The condition for deleted videos that can be restored."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TrashRetention:
-    """How many days deleted videos can be restored."""
+    """How many days deleted videos can be restored; `days` may change while the server runs."""
 
     clock: Clock
     days: int
@@ -60,12 +60,12 @@ class Trash:
         self._deletion = deletion
         self._updater = updater
         self._audit = audit
-        self._retention = retention
+        self.retention = retention
 
     @property
     def retention_days(self) -> int:
         """How many days deleted videos can be restored."""
-        return self._retention.days
+        return self.retention.days
 
     async def require(self, caller: Caller, public_id: str) -> Video:
         """Return a video in the trash, for its owner or an administrator.
@@ -98,7 +98,7 @@ class Trash:
         await self._lifecycle.stop(tx, video)
         await self._deletion.discard_pending_versions(tx, video)
         await self._lifecycle.add_timeline_entry(tx, video, "binned", "It was deleted, and is in the bin.")
-        deleted_at = self._retention.deleted_at_ms(row["created_at_ms"])
+        deleted_at = self.retention.deleted_at_ms(row["created_at_ms"])
         values = {"deleted_at_ms": deleted_at, "deletion_batch": batch}
         await tx.execute(update(videos).where(videos.c.id == video.id).values(**values))
         await self._forget_client_key(tx, video)
@@ -142,7 +142,7 @@ class Trash:
 
     async def expired(self) -> list[Video]:
         """Return videos in the trash whose retention is over, oldest first, up to 100."""
-        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= self._retention.expired_before_ms())
+        query = select_videos().where(IN_TRASH, videos.c.deleted_at_ms <= self.retention.expired_before_ms())
         async with self._database.read() as connection:
             return await read_videos(connection, query.order_by(videos.c.deleted_at_ms, videos.c.id).limit(100))
 

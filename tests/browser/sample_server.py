@@ -72,6 +72,7 @@ class SampleServer:
             "delete captions": f"/watch/{self.ready}/captions/{self.captions}/delete",
             "history failed": f"/watch/{self.failed}/history",
             "status": "/admin",
+            "settings of the server": "/admin/settings",
             "offline": "/offline",
             "jobs": "/admin/jobs",
             "storage": "/admin/storage",

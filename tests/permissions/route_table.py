@@ -220,6 +220,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "POST": RouteRule(admin_or_404, {"data": {"owner": "1", "drop": "", "received": "no"}})
     },
     "/admin/audit": {"GET": RouteRule(admin_or_404)},
+    "/admin/settings": {
+        "GET": RouteRule(admin_or_404),
+        "POST": RouteRule(admin_or_404, {"data": {"storage.bin_days": "20"}}, consumes=True),
+    },
     "/admin/people": {"GET": RouteRule(admin_or_404)},
     "/admin/people/new": {"GET": RouteRule(admin_or_404), "POST": RouteRule(admin_or_404, {}, consumes=True)},
     "/admin/people/{person:str}": {"GET": RouteRule(admin_or_404)},
@@ -309,6 +313,10 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/api/v1/drops/{drop:str}": {"DELETE": RouteRule(own_resource, {}, consumes=True)},
     "/api/v1/admin/status": {"GET": RouteRule(admin_or_403)},
     "/api/v1/admin/audit": {"GET": RouteRule(admin_or_403)},
+    "/api/v1/admin/settings": {
+        "GET": RouteRule(admin_or_403),
+        "PATCH": RouteRule(admin_or_403, {"json": {"settings": {"storage.bin_days": "20"}}}, consumes=True),
+    },
     "/api/v1/admin/users": {
         "GET": RouteRule(admin_or_403),
         "POST": RouteRule(admin_or_403, {"json": {"name": "made", "role": "admin", "password": SECRET}}, consumes=True),

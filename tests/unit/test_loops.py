@@ -22,7 +22,8 @@ from streamtime.auth import failed_login_log
 from streamtime.auth.access import ANONYMOUS, AuthMethod
 from streamtime.auth.audit import ClientInfo
 from streamtime.clock import EpochMs, SystemClock
-from streamtime.config.load import load
+from streamtime.config.load import load_with_places
+from streamtime.config.stored import LoadedConfig
 from streamtime.database.migrate import migrate
 from streamtime.database.tables.auth import api_tokens, audit_log, users
 from streamtime.database.tables.videos import videos
@@ -92,9 +93,11 @@ def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    config = load(None, {"STREAMTIME_DATA_DIR": str(tmp_path), "STREAMTIME_BACKUP__EVERY": "0"}, {})
+    settings = {"STREAMTIME_DATA_DIR": str(tmp_path), "STREAMTIME_BACKUP__EVERY": "0"}
+    loaded = LoadedConfig.of(*load_with_places(None, settings, {}))
+    config = loaded.config
     migrate(database_path(config), now_ms=EpochMs(0))
-    async with open_services(config) as opened:
+    async with open_services(loaded) as opened:
         await opened.database.write(_a_video_and_a_token)
         yield opened
 

@@ -74,6 +74,14 @@ leases = Table(
     Column("until_ms", BigInteger, nullable=False),
 )
 
+server_settings = Table(
+    "server_settings",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    at("changed"),
+)
+
 maintenance_runs = Table(
     "upkeep",
     metadata,

@@ -15,7 +15,7 @@ from streamtime.http.api.operations import BinaryBody
 from streamtime.http.middleware.authentication import MAX_PICTURE_BODY_BYTES, check_picture_size
 from streamtime.http.problems import problems
 from streamtime.http.requests import ApiRequest, account_id, require_account_management, require_signed_in
-from streamtime.http.services import AccountServices, HttpSettings, StorageServices, UploadServices
+from streamtime.http.services import AccountServices, HttpSettings, JobServices, StorageServices, UploadServices
 from streamtime.http.video_urls import picture_href
 from streamtime.videos.quota import SHOWN_LARGEST, LargeVideo, Usage
 
@@ -175,12 +175,13 @@ async def upload_config(
     caller: NamedDependency[Caller],
     uploads: NamedDependency[UploadServices],
     storage: NamedDependency[StorageServices],
+    jobs: NamedDependency[JobServices],
     settings: NamedDependency[HttpSettings],
 ) -> UploadConfig:
     """Limits, file types and costs, for clients that check a file before they upload it."""
     limits = uploads.creation.limits
     free = await storage.stores.spool.free_bytes() if caller.signed_in else None
-    minimum_free = max(limits.minimum_free_bytes, settings.encode_minimum_free_bytes)
+    minimum_free = max(limits.minimum_free_bytes, jobs.admission.rules.minimum_free_bytes)
     return UploadConfig(
         max_size=limits.max_size_bytes,
         chunk_size=limits.chunk_size_bytes,

@@ -103,7 +103,7 @@ async def jobs_board(
     active = await jobs.overview.active()
     failed = _latest(await jobs.overview.failed(since_ms=now - RECENT_FAILURES_MS))
     by_id = await videos.repository.by_ids({video_id_of(job.subject) for job in [*active, *failed] if _of_video(job)})
-    free = await storage.stores.spool.free_bytes()
+    free, minimum_free_bytes = await storage.stores.spool.free_bytes(), jobs.admission.rules.minimum_free_bytes
     rows = [(job, _row(job, by_id, videos, jobs, now)) for job in active]
     used = sum(jobs.workers.memory_bytes(job.subject) or 0 for job in active if job.state == "running")
     return JobsBoard(
@@ -114,8 +114,8 @@ async def jobs_board(
         memory=_split_unit(size_text(used)),
         budget_text=size_text(settings.encode_budget_bytes),
         free=_split_unit(size_text(free)),
-        min_free_text=size_text(settings.encode_minimum_free_bytes),
-        disk_full=free < settings.encode_minimum_free_bytes,
+        min_free_text=size_text(minimum_free_bytes),
+        disk_full=free < minimum_free_bytes,
     )
 
 

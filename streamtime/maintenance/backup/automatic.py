@@ -46,7 +46,7 @@ class AutomaticBackups:
     def __init__(self, database: Path, folder: Path, *, keep: int) -> None:
         self._database = database
         self.folder = folder
-        self._keep = keep
+        self.keep = keep
 
     def all(self) -> list[AutomaticBackup]:
         """All copies, the newest first.
@@ -114,7 +114,7 @@ class AutomaticBackups:
     def _rotate(self, made: AutomaticBackup) -> None:
         """Delete the oldest copies, but never the one just made, even if the clock was set back."""
         others = [copy for copy in self.all() if copy.path != made.path]
-        for copy in others[self._keep - 1 :]:
+        for copy in others[self.keep - 1 :]:
             copy.path.unlink(missing_ok=True)
 
     @staticmethod
@@ -196,7 +196,7 @@ class DatabaseBackups:
         self._database = database
         self._copies = copies
         self._clock = clock
-        self._intervals = intervals
+        self.intervals = intervals
         self._checked_at = clock.monotonic()
         self.status = BackupStatus()
 
@@ -205,20 +205,24 @@ class DatabaseBackups:
         """The folder of the copies."""
         return str(self._copies.folder)
 
+    def keep(self, count: int) -> None:
+        """Keep that many copies from the next one on."""
+        self._copies.keep = count
+
     @property
     def copy_every_s(self) -> int:
         """The interval of copies in seconds."""
-        return self._intervals.copy_every_s
+        return self.intervals.copy_every_s
 
     @property
     def backups_enabled(self) -> bool:
         """Whether automatic copies are configured."""
-        return bool(self._intervals.copy_every_s)
+        return bool(self.intervals.copy_every_s)
 
     async def run_forever(self) -> None:
         """Check periodically whether a copy or check is due, until cancelled."""
         interval_s = min(
-            filter(None, (self._intervals.copy_every_s, self._intervals.check_every_s)), default=CHECK_INTERVAL_S
+            filter(None, (self.intervals.copy_every_s, self.intervals.check_every_s)), default=CHECK_INTERVAL_S
         )
         interval_s = min(CHECK_INTERVAL_S, interval_s)
         async with asyncio.TaskGroup() as loops:
@@ -226,12 +230,12 @@ class DatabaseBackups:
             loops.create_task(every(interval_s, self._check_if_due, "database-checks"))
 
     async def _copy_if_due(self) -> None:
-        if self._intervals.copy_every_s and await self._copy_due():
+        if self.intervals.copy_every_s and await self._copy_due():
             await self._copy()
 
     async def _check_if_due(self) -> None:
         waited_s = self._clock.monotonic() - self._checked_at
-        if self._intervals.check_every_s and waited_s >= self._intervals.check_every_s:
+        if self.intervals.check_every_s and waited_s >= self.intervals.check_every_s:
             await self._check()
             self._checked_at = self._clock.monotonic()
 
@@ -245,7 +249,7 @@ class DatabaseBackups:
         if newest is None or self.status.error:
             return True
         age_ms = self._clock.now_ms() - newest.created_at_ms
-        return age_ms >= self._intervals.copy_every_s * 1000 or age_ms < 0  # negative: the clock was set back
+        return age_ms >= self.intervals.copy_every_s * 1000 or age_ms < 0  # negative: the clock was set back
 
     async def _copy(self) -> None:
         try:

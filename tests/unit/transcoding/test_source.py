@@ -38,7 +38,7 @@ async def stores(tmp_path: Path, remote: RemoteStore) -> AsyncIterator[Stores]:
 
 @pytest.fixture
 def fetcher(stores: Stores) -> Fetcher:
-    return Fetcher(stores, minimum_free_bytes=0, cache_ttl_s=0)
+    return Fetcher(stores, minimum_free_bytes=lambda: 0, cache_ttl_s=0)
 
 
 def row(*, sha256: bytes | None = None, key: str = KEY) -> ObjectRow:
@@ -98,7 +98,7 @@ async def test_other_bytes_than_were_stored_are_not_handed_out(fetcher: Fetcher)
 
 async def test_nothing_is_fetched_where_there_is_no_room(stores: Stores, remote: RemoteStore) -> None:
     with pytest.raises(NoSpace):
-        await Fetcher(stores, minimum_free_bytes=1 << 60).fetch(row())
+        await Fetcher(stores, minimum_free_bytes=lambda: 1 << 60).fetch(row())
     assert not remote.calls
 
 
