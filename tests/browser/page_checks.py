@@ -52,6 +52,25 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
+_CUT_OFF = """() => [...document.querySelectorAll("body *")].filter((element) => {
+  const words = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+  if (!words || element.clientWidth < 2 || element.closest("#player, svg")) return false;
+  const style = getComputedStyle(element);
+  const hides = (overflow) => overflow === "hidden" || overflow === "clip";
+  return (
+    (hides(style.overflowX) && style.textOverflow !== "ellipsis" && element.scrollWidth > element.clientWidth + 1) ||
+    (hides(style.overflowY) && style.webkitLineClamp === "none" && element.scrollHeight > element.clientHeight + 2)
+  );
+}).map((element) => element.outerHTML.slice(0, 120))"""
+"""Texts whose end is hidden, and which do not say so by an ellipsis."""
+
+
+def texts_cut_off(page: Page) -> list[str]:
+    """Where a page has no room for its text."""
+    found: list[str] = page.evaluate(_CUT_OFF)
+    return [f"cut off: {element}" for element in found]
+
+
 def missing_values_in(page: Page) -> list[str]:
     """Where a page says what only programs say of a value that is not there."""
     text: str = page.evaluate("document.body.innerText")

@@ -12,7 +12,14 @@ from playwright.sync_api import Page, Response, expect
 from tests.browser import actions
 from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
-from tests.browser.page_checks import faults_in_all_themes, faults_of, is_too_wide, missing_values_in, wait_page_ready
+from tests.browser.page_checks import (
+    faults_in_all_themes,
+    faults_of,
+    is_too_wide,
+    missing_values_in,
+    texts_cut_off,
+    wait_page_ready,
+)
 from tests.browser.sample_server import SampleServer, open_sample_server
 from tests.server import Server
 
@@ -50,6 +57,24 @@ def test_pages_are_accessible_whole_light_and_strict(
                 faults[name] += missing_values_in(page)
             if page is member:
                 faults[name] += loaded.weight_faults(WATCH_SCRIPT_BYTES if name.startswith("watch") else SCRIPT_BYTES)
+    assert not {name: found for name, found in faults.items() if found}
+
+
+def test_longer_texts_from_right_to_left_fit_a_phone(
+    gallery: SampleServer, open_context: OpenContext, guard: BrowserMonitor
+) -> None:
+    guard.allow("status of 40[14]")
+    faults = {}
+    for person, pages in ((gallery.owner, gallery.member_pages()), (None, gallery.guest_pages())):
+        context = open_context(gallery.server.url, person, viewport={"width": 390, "height": 800})
+        context.add_cookies([{"name": "streamtime_language", "value": "ar-XB", "url": gallery.server.url}])
+        page = context.new_page()
+        for name, path in pages.items():
+            if path.startswith("/api/docs"):
+                continue
+            page.goto(path, wait_until="domcontentloaded")
+            expect(page.locator("html")).to_have_attribute("dir", "rtl")
+            faults[name] = [*texts_cut_off(page), *["scrolls sideways"] * is_too_wide(page)]
     assert not {name: found for name, found in faults.items() if found}
 
 
