@@ -22,8 +22,9 @@ run: install ## install, then serve; ARGS="--port 9000" is passed on
 dev: .venv/.installed-dev ## install, with the development tools
 
 test: check ## everything: lint, types, layers, all tests
-	@chromium=$$(.ci/need chromium) && nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
-		CHROMIUM="$$chromium" NGINX="$$nginx" CADDY="$$caddy" \
+	@chromium=$$(.ci/need chromium) && firefox=$$(.ci/need firefox) && webkit=$$(.ci/need webkit) && \
+		nginx=$$(.ci/need nginx) && caddy=$$(.ci/need caddy) && \
+		CHROMIUM="$$chromium" FIREFOX="$$firefox" WEBKIT="$$webkit" NGINX="$$nginx" CADDY="$$caddy" \
 		$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 2 $(ARGS)
 
 test-times: ARGS += --times

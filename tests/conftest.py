@@ -37,6 +37,7 @@ LONGEST_FIRST = (
     "system/test_encode_admission.py",
     "hostile/test_api_fuzz.py",
     "system/test_crashes.py",
+    "engines",
     "faults",
     "browser",
     "hostile",
