@@ -1,6 +1,9 @@
-"""Languages: converts ISO 639 codes of two or three letters to BCP 47 tags, and names them in English."""
+"""Languages: converts ISO 639 codes of two or three letters to BCP 47 tags, and names them."""
 
 import re
+from functools import lru_cache
+
+from streamtime.translation import Language, current_language
 
 UNKNOWN = "und"
 
@@ -42,8 +45,18 @@ _NAMES = {
     "zh-Hans": "Chinese (simplified)", "zh-Hant": "Chinese (traditional)",
 }  # fmt: skip
 
-LANGUAGES = tuple(sorted(_NAMES.items(), key=lambda item: item[1]))
-"""Tags and names to choose from, by name."""
+
+def language_choices() -> list[tuple[str, str]]:
+    """Return tags and names to choose from, by name, in the language of the request."""
+    return list(_choices(current_language()))
+
+
+@lru_cache(maxsize=64)
+def _choices(language: Language) -> tuple[tuple[str, str], ...]:
+    names = dict(_NAMES)
+    if not language.is_source:
+        names = {tag: language.name_of(tag) or name for tag, name in names.items()}
+    return tuple(sorted(names.items(), key=lambda item: item[1].casefold()))
 
 
 def bcp47(code: str | None) -> str | None:

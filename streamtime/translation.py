@@ -36,6 +36,13 @@ class Language:
         """Its own name for itself, as a choice of languages shows it."""
         return (self.locale.language_name or self.tag).capitalize()
 
+    def name_of(self, tag: str) -> str | None:
+        """Return what this language calls the language of a BCP 47 tag; None if it has no name for it."""
+        try:
+            return Locale.parse(tag, sep="-").get_display_name(self.locale)
+        except (UnknownLocaleError, ValueError):
+            return None
+
     @property
     def direction(self) -> str:
         """`ltr` or `rtl`, for the attribute `dir`."""

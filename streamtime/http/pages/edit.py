@@ -23,7 +23,7 @@ from streamtime.http.video_urls import watch_href
 from streamtime.http.views.space import DuplicateView, duplicate_of
 from streamtime.http.views.versions import VersionsView, versions_view
 from streamtime.http.views.videos import WatchView
-from streamtime.languages import LANGUAGES
+from streamtime.languages import language_choices
 from streamtime.translation import gettext
 from streamtime.videos.editing import Edit
 from streamtime.videos.video import Video, VideoState
@@ -226,7 +226,7 @@ def _edit(
         captions=errors.captions or NO_CAPTIONS,
         chapters=errors.chapters or {"text": shown.view.chapters_text, "error": None},
         poster_error=errors.poster,
-        languages=LANGUAGES,
+        languages=language_choices(),
     )
 
 

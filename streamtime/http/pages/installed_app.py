@@ -13,9 +13,9 @@ from litestar.response import Response
 from streamtime.http.assets import WebFiles
 from streamtime.http.requests import PageRequest
 from streamtime.http.templates import Templates
-from streamtime.translation import gettext
+from streamtime.translation import current_language, gettext
 
-_ONE_HOUR = {"Cache-Control": "public, max-age=3600"}
+_HEADERS = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie, Accept-Language"}
 _COLOUR = "#14171b"
 """The background of the dark theme, as in `layouts/base.html`."""
 
@@ -32,7 +32,9 @@ async def manifest(files: NamedDependency[WebFiles]) -> Response[bytes]:
         "id": "/",
         "name": "Streamtime",
         "short_name": "Streamtime",
-        "description": "Your own videos on every screen.",
+        "description": gettext("Your own videos on every screen."),
+        "lang": current_language().tag,
+        "dir": current_language().direction,
         "start_url": "/explore",
         "scope": "/",
         "display": "standalone",
@@ -44,10 +46,14 @@ async def manifest(files: NamedDependency[WebFiles]) -> Response[bytes]:
         ],
         "shortcuts": [
             {"name": name, "url": url}
-            for name, url in (("Upload", "/upload"), ("Library", "/library"), ("Playlists", "/playlists"))
+            for name, url in (
+                (gettext("Upload"), "/upload"),
+                (gettext("Library"), "/library"),
+                (gettext("Playlists"), "/playlists"),
+            )
         ],
     }
-    return Response(msgspec.json.encode(body), media_type="application/manifest+json", headers=_ONE_HOUR)
+    return Response(msgspec.json.encode(body), media_type="application/manifest+json", headers=_HEADERS)
 
 
 @get("/service-worker.js", include_in_schema=False)

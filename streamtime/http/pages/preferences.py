@@ -11,7 +11,7 @@ from streamtime.errors import Invalid
 from streamtime.http.requests import Form, PageRequest, account_id, read_form, require_signed_in
 from streamtime.http.services import AccountServices
 from streamtime.http.templates import Templates
-from streamtime.languages import LANGUAGES
+from streamtime.languages import language_choices
 from streamtime.translation import gettext
 
 SETTINGS = "/settings"
@@ -73,7 +73,7 @@ def _appearance(
         themes=list(Theme),
         densities=list(Density),
         autoplays=list(Autoplay),
-        languages=LANGUAGES,
+        languages=language_choices(),
         auto=AUTO,
         off=OFF,
     )

@@ -13,6 +13,7 @@ from streamtime.errors import Conflict, Invalid
 from streamtime.http.requests import PageRequest, read_form, require_admin
 from streamtime.http.templates import Templates
 from streamtime.maintenance.server_settings import ServerSettings, Source
+from streamtime.translation import gettext
 
 PATH = "/admin/settings"
 
@@ -67,7 +68,7 @@ def _page(
     return templates.page(
         request,
         "pages/server-settings.html",
-        title="Settings",
+        title=gettext("Settings"),
         nav="admin",
         status=status,
         settings=values,
