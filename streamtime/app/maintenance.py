@@ -14,6 +14,7 @@ from streamtime.maintenance.overview import StorageOverview
 from streamtime.maintenance.reconcile import OrphanRetention, Reconciler
 from streamtime.maintenance.runner import MaintenanceRunner
 from streamtime.maintenance.scrub import Scrubber, ScrubPolicy
+from streamtime.maintenance.space_history import SpaceHistory
 from streamtime.storage.objects.ledger import ObjectLocations
 from streamtime.videos.damage import DamageReporter
 from streamtime.videos.deletion import Tombstones
@@ -56,6 +57,7 @@ def build_maintenance(
             base.clock,
         ),
         database_backups=backups,
+        space_history=SpaceHistory(base.database, ObjectLocations(base.database), base.stores.spool, base.clock),
         alerts=AdminAlerts(
             base.database,
             base.notices,

@@ -125,6 +125,7 @@ async def run_background_tasks(services: Services, *, grace_s: float) -> AsyncIt
             services.maintenance.scheduler.run_forever(),
             services.maintenance.expiry.run_forever(),
             services.maintenance.alerts.run_forever(),
+            services.maintenance.space_history.run_forever(),
             services.maintenance.database_backups.run_forever(),
         )
     ]

@@ -35,6 +35,7 @@ from streamtime.maintenance.expiry import ExpiryScheduler
 from streamtime.maintenance.jobs import MaintenanceScheduler
 from streamtime.maintenance.overview import StorageOverview
 from streamtime.maintenance.server_settings import ServerSettings
+from streamtime.maintenance.space_history import SpaceHistory
 from streamtime.playback.media_reader import MediaReader
 from streamtime.playback.mp4_files import Mp4Files
 from streamtime.playback.segments import Segments
@@ -232,6 +233,7 @@ class MaintenanceServices:
     expiry: ExpiryScheduler
     alerts: AdminAlerts
     database_backups: DatabaseBackups
+    space_history: SpaceHistory
     damage_reporter: DamageReporter
 
 

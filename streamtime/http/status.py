@@ -20,6 +20,7 @@ from streamtime.formatting import age_text, size_text
 from streamtime.http.public_urls import is_plain_http, untrusted_proxy
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
 from streamtime.maintenance.overview import StorageSummary
+from streamtime.maintenance.space_history import LEAST_DAYS, DiskDay, full_in_days
 from streamtime.translation import gettext, gettext_noop, ngettext
 from streamtime.version import VERSION
 from streamtime.videos.trash import DAY_MS
@@ -75,6 +76,13 @@ class ServerStatus:
     """All parts."""
 
     parts: list[StatusItem]
+    disk_days: list[DiskDay]
+    """The space of the disk, one value a day, the oldest first."""
+
+    @property
+    def full_in_days(self) -> int | None:
+        """In how many days the disk is full, if its used space grows steadily."""
+        return full_in_days(self.disk_days)
 
     @property
     def troubles(self) -> list[StatusItem]:
@@ -101,21 +109,22 @@ class StatusReader:
 
     async def read(self, request: Request[Any, Any, State]) -> ServerStatus:
         """Return the status, for an administrator whose request this is."""
-        summary = await self.maintenance.overview.summary()
+        summary, days = await self.maintenance.overview.summary(), await self.maintenance.space_history.days()
         return ServerStatus(
             [
                 self._server(),
                 self._database(),
                 self._backup(),
                 *_stores(summary),
-                await self._space(),
+                await self._space(days),
                 _damage(summary),
                 await self._jobs(),
                 await self._workers(),
                 _loops(),
                 await self._clock(),
                 _https(request),
-            ]
+            ],
+            days,
         )
 
     def _server(self) -> StatusItem:
@@ -162,15 +171,17 @@ class StatusReader:
             return StatusItem("backup", gettext("Backup"), StatusLevel.WARNING, text, make, "/admin/storage")
         return StatusItem("backup", gettext("Backup"), StatusLevel.OK, text, href="/admin/storage")
 
-    async def _space(self) -> StatusItem:
+    async def _space(self, days: list[DiskDay]) -> StatusItem:
         free, needed = await self.storage.stores.spool.free_bytes(), self.jobs.admission.rules.minimum_free_bytes
         grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * DAY_MS)
         values = {"free": size_text(free), "grown": size_text(grown), "days": GROWTH_DAYS}
-        left_days = free * GROWTH_DAYS // grown if grown else None
+        # Where too little is known of the disk, the library stands for it.
+        by_library = free * GROWTH_DAYS // grown if grown else None
+        left_days = full_in_days(days) if len(days) >= LEAST_DAYS else by_library
         if left_days is not None and left_days <= FAR_DAYS:
             text = gettext(
-                "%(free)s are free. The library grew by %(grown)s in %(days)s days; at that pace the disk is full in"
-                " %(time)s.",
+                "%(free)s are free. The library grew by %(grown)s in %(days)s days; at this pace the disk is full in"
+                " about %(time)s.",
                 **values,
                 time=span_words(left_days * DAY_MS),
             )

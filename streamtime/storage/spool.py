@@ -9,6 +9,7 @@ import tempfile
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,6 +20,14 @@ from streamtime.storage.blocking import BlockingThreads, translate_os_errors
 from streamtime.storage.local.files import FileTree, list_files, sync_directory, write_all
 from streamtime.storage.local.reader import FileReader, OpenFile
 from streamtime.storage.object_store import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSpace:
+    """The space of a disk in bytes."""
+
+    free_bytes: int
+    total_bytes: int
 
 
 class SpoolFile:
@@ -166,9 +175,14 @@ class Spool:
 
     async def free_bytes(self) -> int:
         """The free space of the spool's disk in bytes, without the blocks reserved for root."""
+        return (await self.disk_space()).free_bytes
+
+    async def disk_space(self) -> DiskSpace:
+        """The free and the whole space of the spool's disk, both without the blocks reserved for root."""
         with translate_os_errors(str(self._tree.root), self._tree.root):
             status = await self._threads.run(os.statvfs, self._tree.root)
-        return status.f_bavail * status.f_frsize
+        usable = status.f_blocks - status.f_bfree + status.f_bavail
+        return DiskSpace(status.f_bavail * status.f_frsize, usable * status.f_frsize)
 
     async def check(self) -> None:
         """Return if files can be created and written here.

@@ -61,3 +61,22 @@ def test_what_needs_attention_comes_first_with_advice(server: Server, admin: Per
     head = page[: page.index('id="status-parts"')]
     assert all(found[key]["advice"] in head for key in ("clock", "damage", "jobs"))
     assert head.index(found["clock"]["advice"]) < head.index(found["jobs"]["advice"])
+
+
+def test_the_space_of_the_last_days_is_shown_with_its_end(server: Server, admin: Person) -> None:
+    wait_until(lambda: admin.api.get("/api/v1/admin/status").json()["disk_days"], "today is recorded")
+    (today,) = admin.api.get("/api/v1/admin/status").json()["disk_days"]
+    assert 0 < today["free"] < today["total"]
+    assert "disk-chart" not in admin.browser.get("/admin").text, "one day is no trend"
+    with closing(sqlite3.connect(server.data_dir / "streamtime.db", timeout=30)) as database, database:
+        database.executemany(
+            "INSERT INTO disk_days SELECT date(day, ?), free_bytes + ?, total_bytes, 0 FROM disk_days WHERE day = ?",
+            [(f"-{ago} days", ago * (today["free"] // 50), today["day"]) for ago in range(1, 20)],
+        )
+    status = admin.api.get("/api/v1/admin/status").json()
+    assert len(status["disk_days"]) == 20
+    assert status["full_in_days"] in {49, 50}
+    assert "full in about" in parts(admin)["space"]["text"]
+    page = admin.browser.get("/admin").text
+    assert "disk-chart" in page
+    assert "It is full in about" in page

@@ -82,6 +82,15 @@ server_settings = Table(
     at("changed"),
 )
 
+disk_days = Table(
+    "disk_days",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("free_bytes", BigInteger, nullable=False),
+    Column("total_bytes", BigInteger, nullable=False),
+    Column("library_bytes", BigInteger, nullable=False),
+)
+
 maintenance_runs = Table(
     "upkeep",
     metadata,

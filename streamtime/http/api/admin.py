@@ -41,11 +41,25 @@ class StatusItemBody(msgspec.Struct):
     advice: str
 
 
+class DiskDayBody(msgspec.Struct):
+    """The space of the server's disk at the end of a day in UTC, in bytes. `library`: all stored objects, anywhere."""
+
+    day: str
+    free: int
+    total: int
+    library: int
+
+
 class StatusBody(msgspec.Struct):
-    """The state of the server: the worst level of its parts, and all parts."""
+    """The state of the server: the worst level of its parts, and all parts.
+
+    `disk_days` are up to 90 days, the oldest first. `full_in_days` is null unless the used space grows steadily.
+    """
 
     level: StatusLevel
     items: list[StatusItemBody]
+    disk_days: list[DiskDayBody]
+    full_in_days: int | None
 
 
 @get("/api/v1/admin/status", responses=problems(401, 403), tags=["admin"], summary="Get the state of the server")
@@ -63,7 +77,11 @@ async def get_status(
     require_admin_or_forbid(caller)
     status = await StatusReader(database, jobs, storage, maintenance, settings, clock).read(request)
     items = [StatusItemBody(item.key, item.name, item.level, item.text, item.advice) for item in status.parts]
-    return StatusBody(status.level, items)
+    days = [
+        DiskDayBody(each.day.isoformat(), each.free_bytes, each.total_bytes, each.library_bytes)
+        for each in status.disk_days
+    ]
+    return StatusBody(status.level, items, days, status.full_in_days)
 
 
 class UserBody(msgspec.Struct):

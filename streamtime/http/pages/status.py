@@ -11,6 +11,7 @@ from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
 from streamtime.http.status import StatusReader
 from streamtime.http.templates import Templates
+from streamtime.http.views.disk_trend import disk_trend
 from streamtime.translation import gettext
 
 
@@ -29,4 +30,11 @@ async def status_page(
     """Show the state of every part; those with a fault first."""
     require_admin(caller)
     status = await StatusReader(database, jobs, storage, maintenance, settings, clock).read(request)
-    return templates.page(request, "pages/status.html", title=gettext("Status"), nav="admin", server=status)
+    return templates.page(
+        request,
+        "pages/status.html",
+        title=gettext("Status"),
+        nav="admin",
+        server=status,
+        trend=disk_trend(status.disk_days),
+    )
