@@ -35,6 +35,7 @@ const styles = { app: "styles/app.css" };
 /** Files that are copied unchanged: [plain name, path]. */
 const plainFiles = [
   ["i.svg", path.join(here, "images/icons.svg")], // a short name: a page contains it a hundred times
+  ["drawings.svg", path.join(here, "images/drawings.svg")],
   ["icon.svg", path.join(here, "images/icon.svg")],
   ["touch-icon.png", path.join(here, "images/touch-icon.png")],
   ["app-icon-192.png", path.join(here, "images/app-icon-192.png")],

@@ -217,6 +217,65 @@ def test_nothing_moves_when_posters_and_the_player_arrive(gallery: SampleServer,
     assert {path: much for path, much in moved.items() if much > 0.02} == {}
 
 
+CONTRASTS = """() => {
+  const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const luminance = (colour) => {
+    pixel.fillStyle = colour;
+    pixel.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...pixel.getImageData(0, 0, 1, 1).data].map((v) => v / 255);
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  };
+  const found = {};
+  for (const theme of ["dark", "light"]) {
+    document.documentElement.dataset.theme = theme;
+    for (let hue = 0; hue < 12; hue++) {
+      const tag = Object.assign(document.createElement("a"), { className: `hued hue-${hue}` });
+      document.body.append(tag);
+      const { color, backgroundColor } = getComputedStyle(tag);
+      const [low, high] = [luminance(color), luminance(backgroundColor)].sort((a, b) => a - b);
+      found[`${theme} ${backgroundColor}`] = (high + 0.05) / (low + 0.05);
+      tag.remove();
+    }
+  }
+  return found;
+}"""
+
+
+def test_the_colours_of_people_and_tags_differ_and_have_contrast(
+    gallery: SampleServer, open_context: OpenContext
+) -> None:
+    page = open_context(gallery.server.url).new_page()
+    page.goto("/login")
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) == 24
+    assert min(contrasts.values()) >= 4.5
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_a_card_becomes_the_player_unless_motion_is_unwanted(
+    gallery: SampleServer, open_context: OpenContext, motion: Literal["reduce", "no-preference"]
+) -> None:
+    page = open_context(gallery.server.url, gallery.owner, reduced_motion=motion).new_page()
+    page.add_init_script("""
+      addEventListener("pagereveal", ({ viewTransition }) => {
+        window.moves = viewTransition !== null;
+      });
+    """)
+    page.goto("/explore")
+    actions.card(page, gallery.ready).get_by_role("link", name="By the sea").click()
+    wait_page_ready(page)
+    assert page.evaluate("window.moves") == (motion == "no-preference")
+    page.go_back()
+    card = actions.card(page, gallery.ready)
+    expect(card).to_be_visible()
+    expect(page.locator("[data-morph]")).to_have_count(0)
+    if motion == "reduce":
+        page.get_by_label("Account").click()
+        durations = page.evaluate("document.getAnimations().map((each) => each.effect.getComputedTiming().duration)")
+        assert [each for each in durations if each > 1] == []
+
+
 def test_the_api_is_documented_from_here_alone(gallery: SampleServer, open_context: OpenContext) -> None:
     page = open_context(gallery.server.url, gallery.owner).new_page()
     page.goto("/api/docs")

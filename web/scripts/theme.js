@@ -1,8 +1,12 @@
 /**
  * Runs before the first paint: marks that script is on and sets the chosen theme, so that nothing flashes.
  * The choice of an account is in `data-appearance`, that of a visitor in localStorage; the switch itself is
- * page/appearance.js.
+ * page/appearance.js. Also prepares the transitions between pages.
  */
+import { connectTransitions } from "./page/transitions.js";
+
+connectTransitions();
+
 (() => {
   const root = document.documentElement;
   root.dataset.script = "";
