@@ -9,7 +9,7 @@ SOURCE ?=
 
 unexport PYTHONDONTWRITEBYTECODE  # compiled once, not by each process that tests start
 .DELETE_ON_ERROR:
-.PHONY: help install dev run test test-times quick coverage check fix fuzz fuzz-api fuzz-http soak bench lock docs languages clean front-end-is-missing
+.PHONY: help install dev run test test-times quick coverage check fix fuzz fuzz-api fuzz-http soak bench screenshots lock docs languages clean front-end-is-missing
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
@@ -65,6 +65,9 @@ bench: dev ## benchmarks, compared with named peers in the same run; SOURCE=film
 		case $$bench in ladder|quality) source="$(if $(SOURCE),--source $(SOURCE))" ;; *) source= ;; esac; \
 		echo "== $$bench"; $(BIN)/python -m benchmarks.$$bench $$source $(ARGS) || failed="$$failed $$bench"; \
 	done; test -z "$$failed" || { echo "goals missed or failed:$$failed"; exit 1; }
+
+screenshots: dev ## pictures of all pages in both themes, on a phone and a desktop, in ./screenshots; ARGS="--only watch", ARGS=--readme
+	@chromium=$$(.ci/need chromium) && CHROMIUM="$$chromium" $(BIN)/python -m tests.browser.screenshots $(or $(OUT),screenshots) $(ARGS)
 
 lock: dev ## pin the newest packages that pyproject.toml allows, with hashes
 	for lock in "--extra oidc --output-file requirements.lock" "--extra oidc --group dev --constraint requirements.lock --output-file requirements-dev.lock"; do \

@@ -115,7 +115,7 @@ def open_context(browser: Browser, guard: BrowserMonitor) -> Iterator[OpenContex
         guard.allowed_origins.add(url)
         guard.watch(context)
         if signed_in:
-            _sign_in(context, signed_in, url)
+            sign_in_context(context, signed_in, url)
         opened.append(context)
         return context
 
@@ -156,7 +156,7 @@ def clip() -> Iterator[Callable[..., Path]]:
         yield make
 
 
-def _sign_in(context: BrowserContext, person: Person, url: str) -> None:
+def sign_in_context(context: BrowserContext, person: Person, url: str) -> None:
     """Sign in as the form does; the form itself has tests of its own."""
     form: dict[str, str | float | bool] = {"name": person.name, "password": PASSWORD, "next": "/library"}
     answer = context.request.post("/login", form=form, headers={"Origin": url}, max_redirects=0)

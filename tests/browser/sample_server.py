@@ -73,6 +73,7 @@ class SampleServer:
             "history failed": f"/watch/{self.failed}/history",
             "status": "/admin",
             "settings of the server": "/admin/settings",
+            "style guide": "/admin/styleguide",
             "offline": "/offline",
             "jobs": "/admin/jobs",
             "storage": "/admin/storage",

@@ -208,6 +208,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     PLAYLIST_PAGE + "/delete": {"GET": RouteRule(can_manage), "POST": RouteRule(can_manage, {}, consumes=True)},
     # pages for administrators
     "/admin": {"GET": RouteRule(admin_or_404)},
+    "/admin/styleguide": {"GET": RouteRule(admin_or_404)},
     "/admin/space": {"GET": RouteRule(admin_or_404)},
     "/admin/jobs": {"GET": RouteRule(admin_or_404)},
     "/admin/jobs/events": {"GET": RouteRule(admin_or_404)},
