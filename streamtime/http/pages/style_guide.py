@@ -11,6 +11,7 @@ from streamtime.http.assets import WebFiles
 from streamtime.http.requests import PageRequest, require_admin
 from streamtime.http.templates import HUES, Templates
 from streamtime.http.views.videos import VideoCard
+from streamtime.translation import gettext
 
 SURFACES = ("surface-0", "surface-1", "surface-2", "surface-3", "accent", "danger", "ok", "warn")
 TAGS = ("garden", "sailing", "night sky", "family", "winter", "travel")
@@ -42,7 +43,7 @@ async def style_guide(
     return templates.page(
         request,
         "pages/style-guide.html",
-        title="Style guide",
+        title=gettext("Style guide"),
         nav="admin",
         surfaces=SURFACES,
         hues=range(HUES),
