@@ -20,7 +20,6 @@ FILM: ViewportSize = {"width": 1920, "height": 1080}
 WALL: ViewportSize = {"width": 2560, "height": 1440}
 SHAPES = {"tall": (180, 320), "usual": (320, 180), "scope": (480, 200)}
 _BOX = "document.getElementById('player').getBoundingClientRect().toJSON()"
-_TIME = "document.querySelector('streamtime-video').currentTime"
 _RING = "getComputedStyle(document.activeElement).boxShadow"
 _NARROWEST = """(select) => {
   const free = select.cloneNode(true);
@@ -52,7 +51,9 @@ def test_the_player_has_the_shape_of_the_film(page: Page, ada: Person, clip: Mak
     for window in (PHONE, DESK, WALL):
         page.set_viewport_size(window)
         box = page.evaluate(_BOX)
-        assert box["height"] <= window["height"] * 0.75 + 1
+        fills_phone = shape == "tall" and window is PHONE  # up to the bars
+        assert box["height"] <= window["height"] - 112 if fills_phone else window["height"] * 0.75 + 1
+        assert not fills_phone or box["width"] == window["width"]
         assert box["width"] / box["height"] == pytest.approx(width / height, rel=0.02)
         assert box["left"] >= 0
         assert box["right"] <= window["width"]
@@ -81,26 +82,6 @@ def test_a_double_click_is_full_screen_and_back(page: Page, long_film: str) -> N
         assert box
         page.mouse.dblclick(box["x"] + box["width"] / 4, box["y"] + box["height"] / 4)
         page.wait_for_function(f"() => {state}")
-
-
-def test_double_taps_skip(open_context: OpenContext, shared_server: Server, ada: Person, long_film: str) -> None:
-    context = open_context(shared_server.url, ada, viewport=PHONE, has_touch=True, is_mobile=True)
-    page = opened(context.new_page(), long_film)
-    box = page.locator("#player").bounding_box()
-    assert box
-    for share, wanted in ((0.85, "10"), (0.15, "0"), (0.5, "0")):
-        # Both fingers in one go: what lies between two commands of a test may be longer than a double tap.
-        page.evaluate(
-            """([x, y]) => {
-              const target = document.querySelector("media-controller");
-              for (const type of ["pointerdown", "pointerup", "pointerdown", "pointerup"]) {
-                const facts = { clientX: x, clientY: y, pointerType: "touch", bubbles: true, composed: true };
-                target.dispatchEvent(new PointerEvent(type, facts));
-              }
-            }""",
-            [box["x"] + box["width"] * share, box["y"] + box["height"] * 0.4],
-        )
-        page.wait_for_function(f"() => Math.abs({_TIME} - {wanted}) < 0.5")
 
 
 def test_theatre_is_remembered(page: Page, long_film: str) -> None:

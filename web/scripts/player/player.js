@@ -12,6 +12,7 @@ import { connectChapters } from "./chapters.js";
 import { stepFrames } from "./frames.js";
 import { connectGestures } from "./gestures.js";
 import { connectLoop } from "./loop.js";
+import { connectMediaSession } from "./media-session.js";
 import { copyMoment } from "./moment.js";
 import { connectMoreMenu } from "./more-menu.js";
 import { recovery } from "./recovery.js";
@@ -47,6 +48,7 @@ export class Player {
     this.#listen();
     this.toggleTheatre = connectTheatre(root);
     connectGestures(this);
+    connectMediaSession(this);
     connectChapters(this.video);
     this.loop = connectLoop(this);
     const panel = document.querySelector("[data-transcript]");
@@ -198,6 +200,7 @@ export class Player {
   takeShape(width, height) {
     this.root.style.setProperty("--film-width", String(width));
     this.root.style.setProperty("--film-height", String(height));
+    this.root.toggleAttribute("data-tall", height > width);
   }
 
   /** @returns {Record<string, import("./more-menu.js").Action>} */
@@ -212,6 +215,7 @@ export class Player {
       "loop-clear": { run: loop.clear },
       "frame-back": { run: () => this.stepFrames(-1), stays: true },
       "frame-forward": { run: () => this.stepFrames(1), stays: true },
+      ...(document.pictureInPictureEnabled && { pip: { run: () => this.root.querySelector("media-pip-button").click() } }),
       "copy-moment": { run: () => this.copyMoment() },
     };
   }
