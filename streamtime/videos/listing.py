@@ -40,7 +40,7 @@ MAX_LIMIT = 100
 CANDIDATES = 1_000
 """Matches of a search that are ranked and counted, the newest ones: a common word is in every video of a library."""
 
-PAGE_SIZE = 12
+PAGE_SIZE = 10
 """Cards per page of a grid; more would exceed 30 KB of HTML. Scrolling loads further pages."""
 
 

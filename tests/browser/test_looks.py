@@ -29,6 +29,9 @@ SCRIPT_BYTES = 60_000
 
 WITH_PLAYER = {"watch", "watch portrait", "watch failed", "watch uploading", "watch in a playlist", "shared"}
 
+FRAMED = {"explore", "watch", "login"}
+"""Pages that are looked at in both themes at each width; they show the frame that the others have too."""
+
 PARTS = 4
 """All pages at once would take minutes on a busy machine."""
 
@@ -52,7 +55,8 @@ def test_pages_are_accessible_whole_light_and_strict(
     for page, pages in ((member, gallery.member_pages()), (guest, gallery.guest_pages())):
         for name, path in [*pages.items()][part::PARTS]:
             loaded = load(page, path)
-            faults[name] = [*loaded.policy_faults(may_style=name in WITH_PLAYER), *faults_in_all_themes(page)]
+            seen = faults_in_all_themes(page, both_at_each_width=name in FRAMED)
+            faults[name] = [*loaded.policy_faults(may_style=name in WITH_PLAYER), *seen]
             if not path.startswith("/api/docs"):  # where null is a type
                 faults[name] += missing_values_in(page)
             if page is member:

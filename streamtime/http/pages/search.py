@@ -32,6 +32,9 @@ from streamtime.videos.search_text import Piece
 
 _DAY_MS = 86_400_000
 AGES = {"day": _DAY_MS, "week": 7 * _DAY_MS, "month": 31 * _DAY_MS, "year": 366 * _DAY_MS}
+_PAGE_SIZE = 8
+"""Results of a page; each with its matches is 2 KB of HTML, and a page has at most 30."""
+
 RESOLUTIONS = {"720": 720, "1080": 1080, "2160": 2160}
 
 
@@ -77,7 +80,7 @@ async def search_page(
     cursor: Cursor = "",
 ) -> Response[str]:
     """Show what matches the words and the filters; an unknown value of a filter means "all"."""
-    query = Query(q=q, filters=_filters(request, clock.now_ms()), sort=sort, cursor=cursor)
+    query = Query(q=q, filters=_filters(request, clock.now_ms()), sort=sort, limit=_PAGE_SIZE, cursor=cursor)
     page = await videos.search.page(caller, query)
     watches = await watches_of(caller, [result.video for result in page.items], videos)
     results = [

@@ -12,9 +12,11 @@ from streamtime.http.requests import Cursor, PageRequest, account_id, wants_frag
 from streamtime.http.services import VideoServices
 from streamtime.http.templates import Templates
 from streamtime.translation import gettext
-from streamtime.videos.listing import PAGE_SIZE
 
 BASE_PATH = "/history"
+
+_PAGE_SIZE = 8
+"""Rows of a page; each is more than 2 KB of HTML, and a page has at most 30."""
 
 
 @get(BASE_PATH, include_in_schema=False)
@@ -28,7 +30,7 @@ async def watch_history(
 ) -> Response[str]:
     """Show what the caller has watched, the last video first."""
     user_id = account_id(caller)
-    page = await videos.watching.history(caller, limit=PAGE_SIZE, cursor=cursor)
+    page = await videos.watching.history(caller, limit=_PAGE_SIZE, cursor=cursor)
     cards = [current_video_card(video, caller, videos, clock, watch) for video, watch in page.items]
     more = next_href(request, page)
     if wants_fragment(request):
