@@ -27,7 +27,7 @@ ERRORS = (
 """Errors whose message, where it is one text, a page translates when it shows it."""
 
 ON_PAGES = {"_": None, "gettext": None, "ngettext": (1, 2)}
-IN_SCRIPTS = {"t": None, "nt": (1, 2)}
+IN_SCRIPTS = {"t": None, "nt": (1, 2), "mark": None}
 IN_PYTHON = {
     "gettext": None, "gettext_noop": None, "ngettext": (1, 2),
     **dict.fromkeys(ERRORS),

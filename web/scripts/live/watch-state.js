@@ -1,5 +1,6 @@
 /** Follows the state of one video over the event stream and shows it on its page, until the video is ready or failed. */
 import { formatClock, formatLeft, formatSpeed } from "../page/format.js";
+import { stateText } from "../page/states.js";
 import { t } from "../page/texts.js";
 import { RestingEventSource } from "./resting-event-source.js";
 
@@ -21,7 +22,7 @@ function show(video) {
     figure.textContent = percent;
   });
   const stage = video.waiting ?? video.stage;
-  if (stage) each("[data-stage]", (line) => (line.textContent = stage));
+  if (stage) each("[data-stage]", (line) => (line.textContent = stateText(stage)));
   showPace(video);
   if (video.failure) {
     each("[data-failure]", (line) => (line.textContent = video.failure.message));

@@ -19,6 +19,11 @@ export function shown(value) {
   return typeof value === "number" ? value.toLocaleString(language) : String(value);
 }
 
+/** Marks a text for translation, and returns it as it is: `t` translates it where it is shown. */
+export function mark(message) {
+  return message;
+}
+
 /**
  * @param {string} message a text in English, in which `{name}` is replaced
  * @param {Record<string, string | number>} [values]

@@ -5,6 +5,7 @@
 import { confirmed } from "../page/dialogs.js";
 import { formatLeft, formatSize } from "../page/format.js";
 import { toast } from "../page/toast.js";
+import { stateText } from "../page/states.js";
 import { t } from "../page/texts.js";
 import { rememberDone, videoOf } from "./checks.js";
 import { guess, look, readCosts } from "./cost.js";
@@ -352,7 +353,7 @@ export class UploadRow {
       this.#offerWatch();
       this.#showPoster(video);
     } else {
-      this.#say(video.waiting || video.stage || t("Uploaded. Preparing"));
+      this.#say(stateText(video.waiting || video.stage || "") || t("Uploaded. Preparing"));
     }
     const working = video.state !== "ready" && video.state !== "failed";
     this.part("numbers").textContent = working ? `${percent} %` : "";
