@@ -20,7 +20,19 @@ TAG = re.compile(r"<[^>]*>", re.DOTALL)
 WORD = re.compile(r"[^\W\d_]{2,}")
 BLOCK_OF_NAMES = re.compile(r"\{% block (?:body_class|frame_class|\w*class) %\}.*?\{% endblock %\}", re.DOTALL)
 
-SAME_IN_ALL_LANGUAGES = {"Streamtime", "English", "Delete", "Intro", "Morning", "cut", "thumbnails"}
+SAME_IN_ALL_LANGUAGES = {
+    "Streamtime",
+    "English",
+    "Delete",
+    "Intro",
+    "Morning",
+    "cut",
+    "thumbnails",
+    "Aa",
+    "Ada",
+    "Ben",
+    "GB",
+}
 """Names, keys of the keyboard, examples, and what no page shows."""
 
 LITERAL = re.compile(r"\b_\(\s*[\"']")
