@@ -24,6 +24,7 @@ const entryPoints = {
   app: "scripts/app.js",
   watch: "scripts/watch.js",
   guest: "scripts/guest.js",
+  "live-worker": "scripts/live-worker.js",
   drop: "scripts/drop.js",
   upload: "scripts/upload.js",
   "service-worker": "scripts/service-worker.js",

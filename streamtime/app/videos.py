@@ -125,7 +125,9 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
 
 def build_playlists(base: Infrastructure) -> PlaylistServices:
     """Build the services for playlists."""
-    return PlaylistServices(VideoPlaylists(base.database, base.clock), PlaylistItems(base.database, base.clock))
+    return PlaylistServices(
+        VideoPlaylists(base.database, base.bus, base.clock), PlaylistItems(base.database, base.bus, base.clock)
+    )
 
 
 def build_library(base: Infrastructure, videos: VideoServices, playlists: PlaylistServices) -> LibraryServices:

@@ -17,8 +17,8 @@ class EventsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             ge=1,
             le=100_000,
             description=(
-                "The most from one IPv4 address or IPv6 /64 network, such as a household. Each visible page with a "
-                "video in progress has one stream."
+                "The most from one IPv4 address or IPv6 /64 network, such as a household. All tabs of a browser share "
+                "one stream."
             ),
         ),
     ] = 600

@@ -20,6 +20,7 @@ from streamtime.http.middleware.authentication import CallerResolver, check_requ
 from streamtime.http.middleware.compression import CompressionMiddleware
 from streamtime.http.middleware.gateway import RequestMiddleware, SecurityHeaders
 from streamtime.http.middleware.hosts import HostValidator
+from streamtime.http.pages.live import LiveTopics
 from streamtime.http.pages.play_queue import read_play_queue
 from streamtime.http.problems import ExceptionHandlers
 from streamtime.http.requests import account_from_path, actor_of, caller_of, injected, injected_field
@@ -73,6 +74,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "queue": Provide(read_play_queue),
             **{field.name: injected_field(services, field.name) for field in fields(Services)},
             "settings": injected(settings),
+            "live_topics": injected(LiveTopics(services, settings, templates)),
             "templates": injected(templates),
             "files": injected(files),
             "languages": injected(languages),

@@ -20,7 +20,7 @@ from streamtime.http.requests import ApiRequest, client_address, reload_caller, 
 from streamtime.http.services import StreamServices
 from streamtime.logging import get_logger
 from streamtime.translation import current_language
-from streamtime.videos.events import BusEvent, Subscription
+from streamtime.videos.events import BusEvent, EventBus, Subscription
 
 KEEPALIVE_INTERVAL_S = 15.0
 """Seconds between keep-alive comments, so that proxies do not close an idle stream."""
@@ -38,7 +38,12 @@ class Feed:
     accepts: Callable[[BusEvent], bool]
     render: Callable[[BusEvent], Awaitable[str]]
     snapshot: Callable[[], Awaitable[str]]
+    idle: str = ": quiet\n\n"
+    """What is sent to keep an idle stream open; a comment, unless the client has to notice it."""
 
+
+NEWLINE = "\n"
+"""Ends an event; without data, only its id is noted."""
 
 _log = get_logger("http")
 
@@ -60,8 +65,13 @@ async def event_stream(
     caller: Caller,
     streams: StreamServices,
     feed: Feed,
+    *,
+    after: str = "",
 ) -> Stream:
     """Return a stream that lasts until the client disconnects, its permissions change, or the server stops.
+
+    A client that was connected before gets the events since the id in its `Last-Event-ID`, or `after`; if these are not
+    known any more, the event `reset` tells it to read again what it shows.
 
     Raises:
         TooManyRequests: too many streams are open.
@@ -72,24 +82,35 @@ async def event_stream(
     epoch = rights_epoch(request)
     subscription = streams.bus.add_subscription(feed.accepts)
     weakref.finalize(slot, streams.bus.unsubscribe, subscription)
-    first = await feed.snapshot()
-    events = _events(request, caller, epoch, subscription, slot, feed, first)
+    last_id = request.headers.get("last-event-id", "") or after
+    missed = bool(last_id) and not streams.bus.resume(subscription, last_id)
+    first = f"id: {streams.bus.event_id(subscription)}\n{feed.idle}{await feed.snapshot()}"
+    first += format_event("reset", "{}") if missed else ""
+    events = _events(request, caller, epoch, _Source(streams.bus, subscription, feed, first), slot)
     return Stream(events, media_type="text/event-stream", headers=HEADERS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a stream reads: its events, their text, and the text that it begins with."""
+
+    bus: EventBus
+    subscription: Subscription
+    feed: Feed
+    first: str
 
 
 async def _events(
     request: ApiRequest,
     caller: Caller,
     epoch: int,
-    subscription: Subscription,
+    source: _Source,
     slot: StreamSlot,
-    feed: Feed,
-    first: str,
 ) -> AsyncGenerator[str, None]:
     try:
-        yield ": hello\n\n" + first
+        yield ": hello\n\n" + source.first
         idle_s = 0.0
-        async with aclosing(_changes(subscription)) as changes:
+        async with aclosing(_changes(source.subscription)) as changes:
             async for change in changes:
                 idle_s = idle_s + RIGHTS_CHECK_INTERVAL_S if change is None else 0.0
                 if rights_epoch(request) != epoch:
@@ -97,10 +118,11 @@ async def _events(
                     if await reload_caller(request) != caller:
                         return  # signed out, revoked or disabled: the client has to reconnect
                 if change is not None:
-                    yield await feed.render(change)
+                    text = await source.feed.render(change)
+                    yield f"id: {source.bus.event_id(source.subscription)}\n{text or NEWLINE}"
                 elif idle_s >= KEEPALIVE_INTERVAL_S:
                     idle_s = 0.0
-                    yield ": quiet\n\n"
+                    yield source.feed.idle
     except StreamtimeError as error:
         # The 200 has been sent. The client reconnects and gets the error as a status then.
         _log.warning("event_stream_aborted", error=error.message)

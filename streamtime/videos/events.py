@@ -5,6 +5,7 @@ a slow subscriber misses nothing.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import insert, select, update
 
+from streamtime.auth.access import Visibility
 from streamtime.clock import Clock
 from streamtime.database.tables import videos as video_tables
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
+from streamtime.ids import public_id
 from streamtime.videos.video import Video
 
 
@@ -83,6 +86,13 @@ MAX_PENDING = 1_000
 """Pending events per subscriber; beyond that, the oldest is dropped."""
 
 
+MAX_RECENT = 2_000
+"""Events that are kept for subscribers that connect again; beyond that, the oldest is dropped."""
+
+MAX_DIGITS = 18
+"""Digits of an event's number; the next would not fit 64 bits."""
+
+
 class ChangeKind(StrEnum):
     """How a video changed."""
 
@@ -99,6 +109,8 @@ class VideoChanged:
     public_id: str
     owner_id: int
     change: ChangeKind
+    visibility_before: Visibility = Visibility.PRIVATE
+    """Who could watch it before the change: they are told that it is gone."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -118,7 +130,19 @@ class NoticesChanged:
         return "notices", self.user_id
 
 
-BusEvent = VideoChanged | NoticesChanged
+@dataclass(frozen=True, slots=True)
+class PlaylistChanged:
+    """A playlist or its order has changed, or it was deleted."""
+
+    public_id: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Pending events with the same key are merged."""
+        return "playlist", self.public_id
+
+
+BusEvent = VideoChanged | NoticesChanged | PlaylistChanged
 EventFilter = Callable[[BusEvent], bool]
 EventHandler = Callable[[VideoChanged], None]
 
@@ -128,15 +152,17 @@ class Subscription:
 
     def __init__(self, event_filter: EventFilter) -> None:
         self._filter = event_filter
-        self._pending: dict[tuple[object, ...], BusEvent] = {}
+        self._pending: dict[tuple[object, ...], tuple[int, BusEvent]] = {}
+        self.sequence = 0
+        """The number of the last event that `next` returned; those before it were returned or not accepted."""
         self._available = asyncio.Event()
         self._closed = False
 
-    def put(self, event: BusEvent) -> None:
-        """Add an event if the subscriber's filter accepts it."""
+    def put(self, number: int, event: BusEvent) -> None:
+        """Add an event, which has this number, if the subscriber's filter accepts it."""
         if not self._filter(event):
             return
-        self._pending.setdefault(event.key, event)
+        self._pending.setdefault(event.key, (number, event))
         if len(self._pending) > MAX_PENDING:
             self._pending.pop(next(iter(self._pending)))
         self._available.set()
@@ -159,7 +185,7 @@ class Subscription:
             return None
         if self._closed:
             raise StopAsyncIteration
-        event = self._pending.pop(next(iter(self._pending)))
+        self.sequence, event = self._pending.pop(next(iter(self._pending)))
         if not self._pending:
             self._available.clear()
         return event
@@ -172,14 +198,39 @@ class EventBus:
         self._subscriptions: set[Subscription] = set()
         self._handlers: list[EventHandler] = []
         self._closed = False
+        self._recent: deque[BusEvent] = deque(maxlen=MAX_RECENT)
+        self._sequence = 0
+        self._run = public_id()
 
     def publish(self, event: BusEvent) -> None:
         """Call the handlers of videos, and add the event to all subscriptions; never waits."""
         if isinstance(event, VideoChanged):
             for handler in self._handlers:
                 handler(event)
+        self._sequence += 1
+        self._recent.append(event)
         for subscription in self._subscriptions:
-            subscription.put(event)
+            subscription.put(self._sequence, event)
+
+    def event_id(self, subscription: Subscription) -> str:
+        """Return the id of the last event of a subscription, from which `resume` continues."""
+        return f"{self._run}-{subscription.sequence}"
+
+    def resume(self, subscription: Subscription, event_id: str) -> bool:
+        """Add the events after the one with that id to a new subscription.
+
+        Returns False if they are not known any more, or are those of an earlier process: some may be missed.
+        """
+        run, _, number = event_id.rpartition("-")
+        after = int(number) if number.isascii() and number.isdecimal() and len(number) < MAX_DIGITS else -1
+        oldest = self._sequence - len(self._recent)
+        if run != self._run or not oldest <= after <= self._sequence:
+            return False
+        subscription.sequence = after
+        for place, event in enumerate(self._recent, oldest + 1):
+            if place > after:
+                subscription.put(place, event)
+        return True
 
     @contextmanager
     def subscribe(self, event_filter: EventFilter) -> Iterator[Subscription]:
@@ -193,6 +244,7 @@ class EventBus:
     def add_subscription(self, event_filter: EventFilter) -> Subscription:
         """Subscribe until `unsubscribe`."""
         subscription = Subscription(event_filter)
+        subscription.sequence = self._sequence
         if self._closed:
             subscription.close()
         self._subscriptions.add(subscription)
@@ -228,13 +280,13 @@ class VideoEventPublisher:
         """Publish an event when `tx` is committed."""
         tx.after_commit(lambda: self.publish(video, change))
 
-    def publish_created_on_commit(self, tx: Transaction, video_id: int, public_id: str, owner_id: int) -> None:
+    def publish_created_on_commit(self, tx: Transaction, video_id: int, name: str, owner_id: int) -> None:
         """Publish the creation of a video when `tx` is committed."""
-        event = VideoChanged(video_id, public_id, owner_id, ChangeKind.CREATED)
+        event = VideoChanged(video_id, name, owner_id, ChangeKind.CREATED)
         tx.after_commit(lambda: self._bus.publish(event))
 
     def publish(self, video: Video, change: ChangeKind = ChangeKind.CHANGED) -> None:
         """Publish an event now, for changes without a transaction such as progress. Nobody sees a hidden version."""
         if video.version_of is not None:
             return
-        self._bus.publish(VideoChanged(video.id, video.public_id, video.owner_id, change))
+        self._bus.publish(VideoChanged(video.id, video.public_id, video.owner_id, change, video.visibility))

@@ -19,6 +19,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.translation import gettext, number_text
 from streamtime.videos.episodes import Episode, find_episode
+from streamtime.videos.events import EventBus, PlaylistChanged
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.playlists import Playlist, shown_items
 from streamtime.videos.video import Video, read_videos_in_order
@@ -60,8 +61,9 @@ class PlayQueue:
 class PlaylistItems:
     """Lists and changes the videos of a playlist. The callers of its methods check the access to the playlist."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, bus: EventBus, clock: Clock) -> None:
         self._database = database
+        self._bus = bus
         self._clock = clock
 
     async def page(self, caller: Caller, playlist: Playlist, *, limit: int, cursor: str = "") -> ItemPage:
@@ -244,6 +246,7 @@ class PlaylistItems:
     async def _touch(self, tx: Transaction, playlist: Playlist) -> None:
         statement = update(playlists).where(playlists.c.id == playlist.id)
         await tx.execute(statement.values(updated_at_ms=self._clock.now_ms()))
+        tx.after_commit(lambda: self._bus.publish(PlaylistChanged(playlist.public_id)))
 
 
 async def _require_both(tx: Transaction, playlist: Playlist, video: Video) -> None:

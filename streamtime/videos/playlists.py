@@ -30,6 +30,7 @@ from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.ids import public_id
 from streamtime.translation import gettext, number_text
 from streamtime.videos.editing import MAX_TITLE, clean_description, clean_line
+from streamtime.videos.events import EventBus, PlaylistChanged
 from streamtime.videos.listing import MAX_LIMIT, PAGE_SIZE, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.video import Video, select_videos, video_from_row
 
@@ -122,8 +123,9 @@ def shown_items(caller: Caller, *columns: ColumnElement[Any]) -> Select[*tuple[A
 class Playlists:
     """Creates, finds, lists, changes and deletes playlists."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, bus: EventBus, clock: Clock) -> None:
         self._database = database
+        self._bus = bus
         self._clock = clock
 
     async def create(self, owner_id: int, new: PlaylistEdit) -> str:
@@ -235,6 +237,7 @@ class Playlists:
             done = await tx.execute(update(playlists).where(playlists.c.id == playlist.id).values(**values))
             if done.rowcount == 0:
                 raise NotFound
+            tx.after_commit(lambda: self._bus.publish(PlaylistChanged(playlist.public_id)))
 
         await self._database.write(body)
 
@@ -249,6 +252,7 @@ class Playlists:
             if (await tx.execute(delete(playlists).where(playlists.c.id == playlist.id))).rowcount == 0:
                 raise NotFound
             await tx.bump_epoch()  # share links to it show nothing any more
+            tx.after_commit(lambda: self._bus.publish(PlaylistChanged(playlist.public_id)))
 
         await self._database.write(body)
 

@@ -1,10 +1,11 @@
 """The rules of the routes of notices, which are the caller's own."""
 
-from tests.permissions.rules import RouteRule, account_required, own_resource
+from tests.permissions.rules import RouteRule, account_required, everyone, own_resource
 
 NOTICES = "/api/v1/me/notices"
 
 NOTICE_RULES: dict[str, dict[str, RouteRule]] = {
+    "/live": {"GET": RouteRule(everyone, {"params": {"topic": "library"}})},
     "/notices": {"GET": RouteRule(account_required)},
     "/notices/panel": {"GET": RouteRule(account_required)},
     "/notices/read": {"POST": RouteRule(account_required, {}, consumes=True)},

@@ -18,6 +18,19 @@ async function store() {
 self.addEventListener("install", (event) => event.waitUntil(store().then(() => self.skipWaiting())));
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
+// A notification opens its page, in a tab that is there if there is one.
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const { page } = event.notification.data ?? {};
+  const open = async () => {
+    const [tab] = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    if (!tab) return self.clients.openWindow(page);
+    await tab.focus();
+    return tab.navigate(page).catch(() => self.clients.openWindow(page));
+  };
+  if (page) event.waitUntil(open());
+});
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.mode === "navigate") {

@@ -18,7 +18,7 @@ from streamtime.http.requests import ApiRequest, require_signed_in, rights_epoch
 from streamtime.http.services import NoticeServices, StorageServices, StreamServices, VideoServices
 from streamtime.http.tracks import tracks_of
 from streamtime.http.video_files import files_of
-from streamtime.videos.events import BusEvent, ChangeKind, NoticesChanged
+from streamtime.videos.events import BusEvent, ChangeKind, NoticesChanged, VideoChanged
 from streamtime.videos.video import Video
 
 
@@ -33,30 +33,56 @@ async def events(
 ) -> Stream:
     """Events named `video`, of one video or of all the caller's own. `gone` names a video that was deleted or hidden.
 
-    Without `video`, events named `notices` have the number of the caller's unread notices.
+    Without `video`, events named `notices` have the number of the caller's unread notices. Events have an id: a client
+    that connects again with `Last-Event-ID` gets those that it has missed, or `reset` if they are not known any more.
 
     The stream of a single video starts with its current state. The number of streams is limited (429).
     """
     if video:
         require(caller, (await _video(video, request, videos, streams)).facts, Access.VIEW)
+        feed = video_feed(video, request, caller, videos, streams)
     else:
         require_signed_in(caller)
+        feed = own_feed(request, caller, videos, notices, streams)
+    return await event_stream(request, caller, streams, feed)
+
+
+def video_feed(video: str, request: ApiRequest, caller: Caller, videos: VideoServices, streams: StreamServices) -> Feed:
+    """Return the state of a video, and its changes for as long as the caller may watch it."""
 
     def accepts(change: BusEvent) -> bool:
-        if isinstance(change, NoticesChanged):
-            return not video and change.user_id == caller.user_id
-        return change.public_id == video if video else change.owner_id == caller.user_id
+        return isinstance(change, VideoChanged) and change.public_id == video
 
     async def render(change: BusEvent) -> str:
-        if isinstance(change, NoticesChanged):
+        gone = isinstance(change, VideoChanged) and change.change is ChangeKind.DELETED
+        return _gone(video) if gone else await _state(video, request, caller, videos, streams)
+
+    async def snapshot() -> str:
+        return await _state(video, request, caller, videos, streams)
+
+    return Feed(accepts, render, snapshot)
+
+
+def own_feed(
+    request: ApiRequest, caller: Caller, videos: VideoServices, notices: NoticeServices, streams: StreamServices
+) -> Feed:
+    """Return the changes of all videos of the caller, and of the number of their unread notices."""
+
+    def accepts(change: BusEvent) -> bool:
+        if isinstance(change, VideoChanged):
+            return change.owner_id == caller.user_id
+        return isinstance(change, NoticesChanged) and change.user_id == caller.user_id
+
+    async def render(change: BusEvent) -> str:
+        if not isinstance(change, VideoChanged):
             return await unread_event(caller, notices)
         gone = change.change is ChangeKind.DELETED
         return _gone(change.public_id) if gone else await _state(change.public_id, request, caller, videos, streams)
 
     async def snapshot() -> str:
-        return await _state(video, request, caller, videos, streams) if video else ""
+        return ""
 
-    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
+    return Feed(accepts, render, snapshot)
 
 
 async def unread_event(caller: Caller, notices: NoticeServices) -> str:

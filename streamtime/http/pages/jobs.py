@@ -206,6 +206,22 @@ async def jobs_events(
 ) -> Stream:
     """Send the page's content again on every change of a video."""
     require_admin(caller)
+    feed = jobs_feed(request, caller, videos, jobs, storage, streams, clock, settings, templates)
+    return await event_stream(request, caller, streams, feed)
+
+
+def jobs_feed(
+    request: PageRequest,
+    caller: Caller,
+    videos: VideoServices,
+    jobs: JobServices,
+    storage: StorageServices,
+    streams: StreamServices,
+    clock: Clock,
+    settings: HttpSettings,
+    templates: Templates,
+) -> Feed:
+    """Return what the page of jobs sends to an administrator."""
     page, session = frame(request), session_key(request, caller)
 
     async def board() -> str:
@@ -221,7 +237,7 @@ async def jobs_events(
     def accepts(change: BusEvent) -> bool:
         return isinstance(change, VideoChanged)
 
-    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
+    return Feed(accepts, render, snapshot)
 
 
 @post(BASE_PATH + "/{video:str}/cancel", include_in_schema=False)

@@ -232,6 +232,20 @@ async def library_events(
 ) -> Stream:
     """Send cards as they change: `video-{id}` and `created` contain one, `gone-{id}` removes one."""
     require_signed_in(caller)
+    return await event_stream(
+        request, caller, streams, library_feed(request, caller, videos, streams, clock, templates)
+    )
+
+
+def library_feed(
+    request: PageRequest,
+    caller: Caller,
+    videos: VideoServices,
+    streams: StreamServices,
+    clock: Clock,
+    templates: Templates,
+) -> Feed:
+    """Return what the library sends to a signed-in caller."""
     page, session = frame(request), session_key(request, caller)
 
     async def render(change: BusEvent) -> str:
@@ -258,7 +272,7 @@ async def library_events(
     def accepts(change: BusEvent) -> bool:
         return isinstance(change, VideoChanged) and change.owner_id == caller.user_id
 
-    return await event_stream(request, caller, streams, Feed(accepts, render, snapshot))
+    return Feed(accepts, render, snapshot)
 
 
 async def _trashed(public_id: str, caller: Caller, videos: VideoServices) -> dict[str, str] | None:

@@ -1,8 +1,9 @@
-/** Follows the state of one video over the event stream and shows it on its page, until the video is ready or failed. */
+/** Follows one video over the event stream, and shows its state, its title and who may watch it on its page. */
 import { formatClock, formatLeft, formatSpeed } from "../page/format.js";
 import { stateText } from "../page/states.js";
 import { t } from "../page/texts.js";
-import { RestingEventSource } from "./resting-event-source.js";
+import { Feed } from "./feed.js";
+import { refreshParts } from "./parts.js";
 
 /** @typedef {{ state: string, playable: boolean, progress: number, stage: string | null,
  *   speed: number | null, left_s: number | null, waiting: string | null,
@@ -79,30 +80,45 @@ function movePlayer(video, player) {
   else if (before !== `${dataset.renditions} ${dataset.state}`) player.takeUp();
 }
 
+/** @param {VideoState} video its title and who may watch it, if these were changed meanwhile */
+function showTexts(video, known) {
+  if (known.title === video.title && known.visibility === video.visibility && known.description === video.description) return;
+  each(".watch-title", (heading) => (heading.textContent = video.title));
+  refreshParts();
+}
+
 /** @param {import("../player/player.js").Player} player */
 export function followVideo(player) {
   const { video, state } = player.root.dataset;
-  if (state === "ready" || state === "failed") return;
-  const source = new RestingEventSource(`/api/v1/events?video=${encodeURIComponent(video)}`);
+  const settled = state === "ready" || state === "failed";
+  const feed = new Feed(`video:${video}`);
+  /** @type {VideoState | null} */
+  let known = null;
   const hear = (now) => {
     if (now.id !== video) return;
+    if (known) showTexts(now, known);
+    // The first one says what the page shows already, unless the video is in work.
+    const isNews = known ? !isSame(known, now) : !settled || now.state !== state;
+    known = now;
+    if (!isNews) return;
     show(now);
     movePlayer(now, player);
-    // The storyboard may arrive shortly after everything else.
-    if (now.state === "failed" || (now.state === "ready" && now.urls?.storyboard)) source.close();
   };
   // Deleted, or no longer shared with this viewer.
   const lose = () => {
-    source.close();
+    feed.close();
     player.video.pause();
     player.giveUp(t("The video is no longer here, or no longer shared with you."));
   };
-  source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
-  source.addEventListener("gone", lose);
+  feed.addEventListener("video", (event) => hear(JSON.parse(event.data)));
+  feed.addEventListener("gone", lose);
   // Without a stream the page polls, whenever a stream is refused.
-  source.addEventListener("refused", async () => {
+  feed.addEventListener("refused", async () => {
     const answer = await fetch(`/api/v1/videos/${encodeURIComponent(video)}`).catch(() => null);
     if (answer?.status === 404) lose();
     else if (answer?.ok) hear(await answer.json());
   });
 }
+
+/** @param {VideoState} one @param {VideoState} other */
+const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);

@@ -1,17 +1,16 @@
 /**
- * Sets up htmx: the CSRF header on its requests, messages for failures, event streams that disconnect
- * while the page is hidden.
+ * Sets up htmx: the CSRF header on its requests, messages for failures, and the event stream of all tabs.
  */
 import htmx from "htmx.org";
 import "./htmx-global.js";
 import "htmx-ext-sse";
-import { RestingEventSource } from "../live/resting-event-source.js";
+import { Feed } from "../live/feed.js";
 import { csrfToken } from "./csrf.js";
 import { toast } from "./toast.js";
 import { t } from "./texts.js";
 
-// The SSE extension asks htmx for its event sources.
-htmx.createEventSource = (url) => new RestingEventSource(url);
+// The SSE extension asks htmx for its event sources; `sse-connect` is a topic.
+htmx.createEventSource = (topic) => new Feed(topic);
 
 document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["X-CSRF-Token"] = csrfToken();

@@ -1,5 +1,5 @@
 /** The API calls of the upload page: read a video, change it, follow it until it can be watched. */
-import { RestingEventSource } from "../live/resting-event-source.js";
+import { Feed } from "../live/feed.js";
 import { csrfToken } from "../page/csrf.js";
 
 /** @param {string} id @returns {Promise<any>} */
@@ -39,7 +39,7 @@ const isSettled = (video) => video.state === "ready" || video.state === "failed"
 
 /** The videos that are followed, and what to call. @type {Map<string, (video: any) => void>} */
 const followed = new Map();
-/** @type {RestingEventSource | null} */
+/** @type {Feed | null} */
 let source = null;
 let asking = false;
 
@@ -55,7 +55,7 @@ export function followUntilSettled(id, onChange) {
 }
 
 function listen() {
-  source = new RestingEventSource("/api/v1/events");
+  source = new Feed("own");
   source.addEventListener("video", (event) => hear(JSON.parse(event.data)));
   source.addEventListener("gone", (event) => forget(JSON.parse(event.data).id));
   // The stream says only what changes from now on.
