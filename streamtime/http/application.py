@@ -1,6 +1,7 @@
 """Builds the HTTP application: routes, injected dependencies, exception handlers, and the middleware around them."""
 
 from dataclasses import fields
+from functools import partial
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -74,7 +75,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "queue": Provide(read_play_queue),
             **{field.name: injected_field(services, field.name) for field in fields(Services)},
             "settings": injected(settings),
-            "live_topics": injected(LiveTopics(services, settings, templates)),
+            "live_topics": Provide(partial(_live_topics, services, settings, templates), sync_to_thread=False),
             "templates": injected(templates),
             "files": injected(files),
             "languages": injected(languages),
@@ -91,6 +92,20 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=_openapi(version),
         logging_config=None,
+    )
+
+
+def _live_topics(services: Services, settings: HttpSettings, templates: Templates) -> LiveTopics:
+    return LiveTopics(
+        videos=services.videos,
+        playlists=services.playlists,
+        notices=services.notices,
+        jobs=services.jobs,
+        storage=services.storage,
+        streams=services.streams,
+        clock=services.clock,
+        settings=settings,
+        templates=templates,
     )
 
 

@@ -27,9 +27,10 @@ from streamtime.http.pages.library import library_feed
 from streamtime.http.requests import PageRequest
 from streamtime.http.services import (
     HttpSettings,
+    JobServices,
     NoticeServices,
     PlaylistServices,
-    Services,
+    StorageServices,
     StreamServices,
     VideoServices,
 )
@@ -45,33 +46,37 @@ _EVENT = re.compile(r"^event: (.*)$", re.MULTILINE)
 class LiveTopics:
     """What pages can follow."""
 
-    services: Services
+    videos: VideoServices
+    playlists: PlaylistServices
+    notices: NoticeServices
+    jobs: JobServices
+    storage: StorageServices
+    streams: StreamServices
+    clock: Clock
     settings: HttpSettings
     templates: Templates
 
     def feed(self, topic: str, request: PageRequest, caller: Caller) -> Feed | None:
         """Return the feed of a topic; None if there is none for the caller."""
         kind, _, subject = topic.partition(":")
-        given = self.services
         if kind == "video":
-            return video_feed(subject, request, caller, given.videos, given.streams)
+            return video_feed(subject, request, caller, self.videos, self.streams)
         if kind == "playlist":
-            return _playlist_feed(subject, caller, given.playlists)
+            return _playlist_feed(subject, caller, self.playlists)
         if kind == "explore":
-            return _explore_feed(caller, given.videos, given.clock)
+            return _explore_feed(caller, self.videos, self.clock)
         return self._own_feed(kind, request, caller) if caller.signed_in else None
 
     def _own_feed(self, kind: str, request: PageRequest, caller: Caller) -> Feed | None:
-        given, templates = self.services, self.templates
-        videos, streams, clock = given.videos, given.streams, given.clock
+        videos, streams, clock, templates = self.videos, self.streams, self.clock, self.templates
         if kind == "notices":
-            return _notices_feed(caller, given.notices)
+            return _notices_feed(caller, self.notices)
         if kind == "own":
-            return own_feed(request, caller, videos, given.notices, streams)
+            return own_feed(request, caller, videos, self.notices, streams)
         if kind == "library":
             return library_feed(request, caller, videos, streams, clock, templates)
         if kind == "jobs" and caller.is_admin:
-            jobs, storage = given.jobs, given.storage
+            jobs, storage = self.jobs, self.storage
             return jobs_feed(request, caller, videos, jobs, storage, streams, clock, self.settings, templates)
         return None
 

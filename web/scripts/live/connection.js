@@ -19,6 +19,8 @@ export class Connection {
   #topics = [];
   /** @type {EventSource | null} */
   #source = null;
+  /** Streams that the newest one replaces: closed when it is open, so that nothing is missed in between. @type {EventSource[]} */
+  #replaced = [];
   #lastId = "";
   #heardAt = 0;
   #delayMs = FIRST_DELAY_MS;
@@ -65,6 +67,12 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#source?.close();
     this.#source = null;
+    this.#closeReplaced();
+  }
+
+  #closeReplaced() {
+    for (const source of this.#replaced) source.close();
+    this.#replaced = [];
   }
 
   #connectIn(delayMs) {
@@ -78,7 +86,7 @@ export class Connection {
     const url = new URL("/live", location.origin);
     for (const topic of this.#topics) url.searchParams.append("topic", topic);
     if (this.#lastId) url.searchParams.set("after", this.#lastId);
-    const before = this.#source;
+    if (this.#source) this.#replaced.push(this.#source);
     const source = new EventSource(url);
     this.#source = source;
     this.#heardAt = Date.now();
@@ -87,12 +95,13 @@ export class Connection {
       this.#lastId = event.lastEventId || this.#lastId;
     };
     source.onopen = () => {
-      before?.close(); // not before: nothing is missed while the new one opens
+      if (source !== this.#source) return;
+      this.#closeReplaced();
       this.#delayMs = FIRST_DELAY_MS;
       this.#heardAt = Date.now();
       this.#tell({ topic: "", event: "open", data: "" });
     };
-    source.onerror = () => this.#onError(source, before);
+    source.onerror = () => this.#onError(source);
     source.addEventListener("alive", hear);
     source.addEventListener("reset", (event) => {
       hear(event);
@@ -104,14 +113,13 @@ export class Connection {
     });
   }
 
-  /** @param {EventSource} source @param {EventSource | null} before */
-  #onError(source, before) {
-    before?.close();
+  /** @param {EventSource} source */
+  #onError(source) {
     if (source !== this.#source) return;
     this.#heardAt = Date.now();
     // While it is connecting, the browser tries again; closed, it has given up.
     if (source.readyState !== EventSource.CLOSED) return;
-    this.#source = null;
+    this.#close();
     this.#tell({ topic: "", event: "refused", data: "" });
     // At random times, since many may have been refused at once.
     this.#connectIn(this.#delayMs * (0.5 + Math.random()));
