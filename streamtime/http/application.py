@@ -1,7 +1,6 @@
 """Builds the HTTP application: routes, injected dependencies, exception handlers, and the middleware around them."""
 
 from dataclasses import fields
-from functools import partial
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -75,7 +74,7 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
             "queue": Provide(read_play_queue),
             **{field.name: injected_field(services, field.name) for field in fields(Services)},
             "settings": injected(settings),
-            "live_topics": Provide(partial(_live_topics, services, settings, templates), sync_to_thread=False),
+            "live_topics": _live_topics(services, settings, templates),
             "templates": injected(templates),
             "files": injected(files),
             "languages": injected(languages),
@@ -95,18 +94,23 @@ def build_litestar(services: Services, settings: HttpSettings, metrics: Metrics,
     )
 
 
-def _live_topics(services: Services, settings: HttpSettings, templates: Templates) -> LiveTopics:
-    return LiveTopics(
-        videos=services.videos,
-        playlists=services.playlists,
-        notices=services.notices,
-        jobs=services.jobs,
-        storage=services.storage,
-        streams=services.streams,
-        clock=services.clock,
-        settings=settings,
-        templates=templates,
-    )
+def _live_topics(services: Services, settings: HttpSettings, templates: Templates) -> Provide:
+    """Return the dependency of the event stream of pages; no service is used before the first request."""
+
+    def provide() -> LiveTopics:
+        return LiveTopics(
+            videos=services.videos,
+            playlists=services.playlists,
+            notices=services.notices,
+            jobs=services.jobs,
+            storage=services.storage,
+            streams=services.streams,
+            clock=services.clock,
+            settings=settings,
+            templates=templates,
+        )
+
+    return Provide(provide, sync_to_thread=False)
 
 
 def _openapi(version: str) -> OpenAPIConfig:
