@@ -50,11 +50,11 @@ _log = get_logger("app")
 
 
 @asynccontextmanager
-async def open_services(loaded: LoadedConfig) -> AsyncIterator[Services]:
-    """Open all services of the server; nothing is running yet."""
+async def open_services(loaded: LoadedConfig, *, sweep: bool = True) -> AsyncIterator[Services]:
+    """Open all services of the server; nothing is running yet. `sweep` as for `open_infrastructure`."""
     config = loaded.config
     async with AsyncExitStack() as stack:
-        base = await open_infrastructure(config, stack)
+        base = await open_infrastructure(config, stack, sweep=sweep)
         base.database.logs_faults = True
         passwords = PasswordHashing()
         stack.callback(passwords.close)

@@ -66,6 +66,13 @@ def stores_of_running_server(data_dir: Path) -> list[str] | None:
     return None
 
 
+def running_since_ms(data_dir: Path) -> int | None:
+    """Return when the server was started that runs on this directory; None if none is running."""
+    if not is_server_running(data_dir):
+        return None
+    return int((data_dir / _SERVER_LOCK).stat().st_mtime * 1000)
+
+
 def is_server_running(data_dir: Path) -> bool:
     """Return whether a server is running on this directory."""
     return stores_of_running_server(data_dir) is not None

@@ -17,6 +17,7 @@ from streamtime.cli.gc import gc
 from streamtime.cli.openapi import openapi
 from streamtime.cli.package import package
 from streamtime.cli.serve import serve
+from streamtime.cli.status import status
 from streamtime.cli.storage import storage
 from streamtime.cli.user import delete, invite, second_factor, user
 from streamtime.database.transaction import translate_error
@@ -40,7 +41,21 @@ def streamtime(context: click.Context, config_path: Path | None) -> None:
     context.obj = Context(config_path)
 
 
-for command in (serve, user, session, token, storage, check, gc, backup, restore, verify_file, package, openapi):
+for command in (
+    serve,
+    user,
+    session,
+    token,
+    storage,
+    status,
+    check,
+    gc,
+    backup,
+    restore,
+    verify_file,
+    package,
+    openapi,
+):
     streamtime.add_command(command)
 
 

@@ -54,10 +54,15 @@ def _backup_status(maintenance: MaintenanceServices) -> str:
 
 async def _storage(storage: StorageServices) -> str:
     """Return `ok` if every object store responds, else the names and errors of those that do not."""
-    names = [*storage.stores.object_stores]
-    states = await asyncio.gather(*[_status_of(_check_store(store)) for store in storage.stores.object_stores.values()])
-    failed = [f"{name}: {state}" for name, state in zip(names, states, strict=True) if state != "ok"]
-    return " ".join(failed) or "ok"
+    states = await store_states(storage)
+    return " ".join(f"{name}: {state}" for name, state in states.items() if state != "ok") or "ok"
+
+
+async def store_states(storage: StorageServices) -> dict[str, str]:
+    """Ask every object store; return `ok` or the error by name."""
+    stores = storage.stores.object_stores
+    states = await asyncio.gather(*[_status_of(_check_store(store)) for store in stores.values()])
+    return dict(zip(stores, states, strict=True))
 
 
 async def _check_store(store: ObjectStore) -> None:

@@ -1,11 +1,11 @@
 """What an administrator needs to know about the server: each part with its state, and what to do if it has a fault.
 
-Used by the page `/admin` and by `GET /api/v1/admin/status`. It reads rows and values that are at hand, and asks for the
-free space of the disk; no store is asked.
+Used by the page `/admin`, by `GET /api/v1/admin/status`, and by the command `status`, which reads the same without the
+server. Each store is asked whether it answers, for a few seconds at most.
 """
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,11 +16,15 @@ from litestar.datastructures import State
 from streamtime import periodic
 from streamtime.clock import Clock
 from streamtime.database.transaction import Database
+from streamtime.errors import StreamtimeError
 from streamtime.formatting import age_text, size_text
+from streamtime.http.health import store_states
 from streamtime.http.public_urls import is_plain_http, untrusted_proxy
 from streamtime.http.services import HttpSettings, JobServices, MaintenanceServices, StorageServices
-from streamtime.maintenance.overview import StorageSummary
+from streamtime.maintenance.overview import StorageSummary, StoreSummary
 from streamtime.maintenance.space_history import LEAST_DAYS, DiskDay, full_in_days
+from streamtime.storage.objects.ledger import SPOOL
+from streamtime.storage.objects.stores import StoreStatus, status_message
 from streamtime.translation import gettext, gettext_noop, ngettext
 from streamtime.version import VERSION
 from streamtime.videos.trash import DAY_MS
@@ -98,7 +102,7 @@ class ServerStatus:
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Reads the status. A handler makes one from its dependencies."""
+    """Reads the status. A handler makes one from its dependencies, the command `status` from its own services."""
 
     database: Database
     jobs: JobServices
@@ -109,23 +113,45 @@ class StatusReader:
 
     async def read(self, request: Request[Any, Any, State]) -> ServerStatus:
         """Return the status, for an administrator whose request this is."""
-        summary, days = await self.maintenance.overview.summary(), await self.maintenance.space_history.days()
-        return ServerStatus(
-            [
-                self._server(),
-                self._database(),
-                self._backup(),
-                *_stores(summary),
-                await self._space(days),
-                _damage(summary),
-                await self._jobs(),
-                await self._workers(),
-                _loops(),
-                await self._clock(),
-                _https(request),
-            ],
-            days,
-        )
+        days = await self.maintenance.space_history.days()
+        parts = [self._server(), *await self._parts(days, pool_alive=self.jobs.pool.alive), _loops(), _https(request)]
+        return ServerStatus(parts, days)
+
+    async def read_beside_server(self, *, running_since_ms: int | None) -> ServerStatus:
+        """Return the status without what only the process of the server knows.
+
+        `running_since_ms` is when the server was started; None if none is running.
+        """
+        await self.maintenance.database_backups.look()
+        await self.maintenance.overview.check_stores()
+        days = await self.maintenance.space_history.days()
+        if running_since_ms is None:
+            server = StatusItem(
+                "server", gettext("Server"), StatusLevel.FAULT, "It is not running.", "Start it: streamtime serve."
+            )
+        else:
+            text = f"It has been running for {span_words(self.clock.now_ms() - running_since_ms)}."
+            server = StatusItem("server", gettext("Server"), StatusLevel.OK, text)
+        return ServerStatus([server, *await self._parts(days, pool_alive=True)], days)
+
+    async def _parts(self, days: list[DiskDay], *, pool_alive: bool) -> list[StatusItem]:
+        """Return what the database and the disks say."""
+        summary = await self.maintenance.overview.summary()
+        states = await store_states(self.storage)
+        try:
+            await self.storage.stores.spool.check()
+        except StreamtimeError as error:
+            states[SPOOL] = error.message
+        return [
+            self._database(),
+            self._backup(),
+            *_stores(summary, states),
+            await self._space(days),
+            _damage(summary),
+            await self._jobs(pool_alive=pool_alive),
+            await self._workers(),
+            await self._clock(),
+        ]
 
     def _server(self) -> StatusItem:
         since = self.clock.now_ms() - self.settings.started_at_ms
@@ -172,7 +198,10 @@ class StatusReader:
         return StatusItem("backup", gettext("Backup"), StatusLevel.OK, text, href="/admin/storage")
 
     async def _space(self, days: list[DiskDay]) -> StatusItem:
-        free, needed = await self.storage.stores.spool.free_bytes(), self.jobs.admission.rules.minimum_free_bytes
+        try:
+            free, needed = await self.storage.stores.spool.free_bytes(), self.jobs.admission.rules.minimum_free_bytes
+        except StreamtimeError as error:
+            return StatusItem("space", gettext("Space"), StatusLevel.FAULT, error.message, href="/admin/space")
         grown = await self.maintenance.overview.stored_since(self.clock.now_ms() - GROWTH_DAYS * DAY_MS)
         values = {"free": size_text(free), "grown": size_text(grown), "days": GROWTH_DAYS}
         # Where too little is known of the disk, the library stands for it.
@@ -195,7 +224,7 @@ class StatusReader:
         level = StatusLevel.OK if left_days is None or left_days > GROWTH_DAYS else StatusLevel.WARNING
         return StatusItem("space", gettext("Space"), level, text, href="/admin/space")
 
-    async def _jobs(self) -> StatusItem:
+    async def _jobs(self, *, pool_alive: bool) -> StatusItem:
         counts = {"running": 0, "queued": 0}
         for depth in await self.jobs.queue.depths():
             counts[depth.state] += depth.count
@@ -203,7 +232,7 @@ class StatusReader:
         text = gettext(
             "%(running)s running, %(queued)s waiting, %(failed)s failed since yesterday.", **counts, failed=failed
         )
-        if not self.jobs.pool.alive:
+        if not pool_alive:
             advice = gettext("Restart the server, and report the error in its log.")
             return StatusItem(
                 "jobs", gettext("Jobs"), StatusLevel.FAULT, gettext("The job pool has stopped."), advice, "/admin/jobs"
@@ -246,13 +275,21 @@ class StatusReader:
         )
 
 
-def _stores(summary: StorageSummary) -> Iterator[StatusItem]:
+def _store_error(store: StoreSummary, states: Mapping[str, str]) -> str:
+    """Return what is wrong with a store. That it did not answer to maintenance is over once it answers."""
+    state = states.get(store.name, "ok")
+    if state != "ok":
+        return state
+    return "" if store.error == status_message(store.name, StoreStatus.UNAVAILABLE) else store.error
+
+
+def _stores(summary: StorageSummary, states: Mapping[str, str]) -> Iterator[StatusItem]:
     for store in summary.stores:
         key, name = f"store-{store.name}", gettext(STORE_NAMES.get(store.name, store.name))
-        if store.error:
+        if error := _store_error(store, states):
             fails = gettext("Uploads fail."), gettext("Videos in it do not play until it answers.")
             advice = fails[store.name != "spool"]
-            yield StatusItem(key, name, StatusLevel.FAULT, store.error, advice, "/admin/storage")
+            yield StatusItem(key, name, StatusLevel.FAULT, error, advice, "/admin/storage")
         else:
             text = ngettext(
                 "%(num)s object, %(size)s.",

@@ -71,6 +71,11 @@ class StorageOverview:
             restored_at_ms=(await self._ownership.get_or_create()).restored_at_ms,
         )
 
+    async def check_stores(self) -> None:
+        """Check that the stores answer and belong to this database, as maintenance does in a running server."""
+        for name in self._stores.names:
+            await self._ownership.check(name, record=False)
+
     async def stored_since(self, at_ms: int) -> int:
         """The bytes of the objects that were created since then and still exist."""
         return await self._inventory.stored_since(at_ms)

@@ -1,5 +1,6 @@
 """The status page of administrators: the state of each part, and what to do."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -80,3 +81,30 @@ def test_the_space_of_the_last_days_is_shown_with_its_end(server: Server, admin:
     page = admin.browser.get("/admin").text
     assert "disk-chart" in page
     assert "It is full in about" in page
+
+
+def test_the_command_reads_the_same_beside_the_server_and_without_it() -> None:
+    with running_server() as server:
+        done = server.command("status")
+        assert done.returncode == 0, done.stdout
+        lines = done.stdout.splitlines()
+        assert lines[0] == "ok       Server: It has been running for less than a minute."
+        assert "ok       Local disk: 0 objects, 0 bytes." in lines
+        assert "warning  Backup: No copies of the database are made." in lines
+        found = json.loads(server.run("status", "--json"))
+        assert (found["running"], found["level"]) == (True, "warning")
+        assert {"database", "workers", "space"} <= {item["key"] for item in found["items"]}
+        gone = server.data_dir / "elsewhere"
+        (server.data_dir / "objects").rename(gone)
+        admin = server.person("boss", admin=True)
+        assert "is not there" in parts(admin)["store-local"]["text"]
+        assert "The folder objects" in server.command("status").stderr
+        gone.rename(server.data_dir / "objects")
+        (server.data_dir / "spool").rename(gone)
+        assert parts(admin)["store-local"]["level"] == "ok"
+        assert (parts(admin)["store-spool"]["level"], parts(admin)["space"]["level"]) == ("fault", "fault")
+        gone.rename(server.data_dir / "spool")
+        server.stop()
+        stopped = server.command("status")
+        assert (stopped.returncode, stopped.stdout.splitlines()[0]) == (1, "fault    Server: It is not running.")
+        assert json.loads(server.command("status", "--json").stdout)["running"] is False

@@ -239,11 +239,17 @@ class DatabaseBackups:
             await self._check()
             self._checked_at = self._clock.monotonic()
 
-    async def _copy_due(self) -> bool:
+    async def look(self) -> bool:
+        """Update the status from the folder; return whether it can be read."""
         try:
             await self._refresh_status()
         except OSError as error:
             self._set_error(f"The folder {self._copies.folder} of the copies cannot be read: {error.strerror}.")
+            return False
+        return True
+
+    async def _copy_due(self) -> bool:
+        if not await self.look():
             return False
         newest = self.status.newest
         if newest is None or self.status.error:
