@@ -40,6 +40,7 @@ def test_invited_then_renamed_then_deleted(admin_server: Server, open_context: O
     guest.get_by_label("Account").click()
     expect(guest.get_by_text("<i>Grandma</i>")).to_be_visible()
     guest.get_by_role("link", name="Settings").click()
+    guest.get_by_role("main").get_by_role("link", name="Profile").click()
     guest.get_by_label("Display name").fill("Granny")
     guest.get_by_role("button", name="Save").click()
     expect(guest.get_by_label("Display name")).to_have_value("Granny")
