@@ -19,6 +19,7 @@ from streamtime.app.maintenance import build_maintenance
 from streamtime.app.settings import apply_settings, build_server_settings
 from streamtime.app.videos import (
     build_account_deletion,
+    build_grants,
     build_library,
     build_playback,
     build_playlists,
@@ -28,6 +29,7 @@ from streamtime.app.videos import (
     build_videos,
 )
 from streamtime.auth.access import Caller
+from streamtime.auth.groups import Groups
 from streamtime.auth.passwords import PasswordHashing
 from streamtime.auth.signing_keys import Purpose, SigningKeys
 from streamtime.clock import SystemClock
@@ -95,6 +97,8 @@ def _build_services(loaded: LoadedConfig, base: Infrastructure, passwords: Passw
             links=Links(base.database, passwords, management.rate_limiter, base.audit, base.clock),
             view_sessions=ViewSessions(ticket_keys, base.clock),
             upload_requests=UploadRequests(base.database, base.audit, base.clock),
+            groups=Groups(base.database, base.audit, base.clock),
+            grants=build_grants(base),
         ),
         jobs=build_jobs(config, base, videos, shared, records),
         storage=storage,

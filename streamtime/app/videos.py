@@ -39,6 +39,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.events import Timeline, VideoEventPublisher
+from streamtime.videos.grants import Grants
 from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.job_kinds import WorkQueue
@@ -54,6 +55,7 @@ from streamtime.videos.renditions import Renditions, StillRepository, VideoFiles
 from streamtime.videos.saved_filters import SavedFilters
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
+from streamtime.videos.shared import SharedVideos
 from streamtime.videos.trash import Trash, TrashRetention
 from streamtime.videos.versions import Versions
 from streamtime.videos.video import Videos
@@ -100,6 +102,7 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         listing=listing,
         start_page=StartPage(base.database, watching),
         related=RelatedVideos(base.database),
+        shared=SharedVideos(base.database),
         search=Search(base.database, listing, chapters),
         search_indexer=indexer,
         watching=watching,
@@ -130,9 +133,14 @@ def build_playlists(base: Infrastructure) -> PlaylistServices:
     )
 
 
+def build_grants(base: Infrastructure) -> Grants:
+    """Build the sharing with people and groups."""
+    return Grants(base.database, VideoEventPublisher(base.bus), base.notices, base.audit, base.clock)
+
+
 def build_library(base: Infrastructure, videos: VideoServices, playlists: PlaylistServices) -> LibraryServices:
     """Build the services for a library as a whole."""
-    changes = BulkChanges(videos.editor, videos.trash, videos.jobs, playlists.items)
+    changes = BulkChanges(videos.editor, videos.trash, videos.jobs, playlists.items, build_grants(base))
     return LibraryServices(
         bulk=Bulk(base.database, videos.listing, changes), filters=SavedFilters(base.database, base.clock)
     )

@@ -137,6 +137,8 @@ class VideoAccessFacts:
     owner_id: int
     visibility: Visibility
     deleted: bool
+    viewers: frozenset[int] = frozenset()
+    """Row ids of the accounts that it is shared with, directly or through a group."""
 
 
 def access_level(caller: Caller, video: VideoAccessFacts) -> Access:
@@ -153,6 +155,8 @@ def access_level(caller: Caller, video: VideoAccessFacts) -> Access:
 def _account_access(caller: Caller, video: VideoAccessFacts) -> Access:
     if caller.signed_in and (caller.user_id == video.owner_id or caller.is_admin):
         return Access.MANAGE
+    if caller.user_id in video.viewers:
+        return Access.VIEW
     return Access.VIEW if video.visibility in watchable_visibilities(caller) else Access.NONE
 
 

@@ -76,6 +76,11 @@ class AuditEvent(StrEnum):
     DROP_CREATED = "drop_created"
     DROP_REVOKED = "drop_revoked"
     SETTING_CHANGED = "setting_changed"
+    SHARED = "shared"
+    UNSHARED = "unshared"
+    GROUP_JOINED = "group_joined"
+    GROUP_LEFT = "group_left"
+    GROUP_DELETED = "group_deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from streamtime.http.api import (
     captions,
     chapters,
     events,
+    grants,
+    groups,
     history,
     links,
     marks,
@@ -63,6 +65,8 @@ from streamtime.http.pages import (
     watch_history,
 )
 from streamtime.http.pages import bulk as bulk_pages
+from streamtime.http.pages import grants as grant_pages
+from streamtime.http.pages import groups as group_pages
 from streamtime.http.pages import notices as notice_pages
 from streamtime.http.pages import playlists as playlist_pages
 from streamtime.http.pages import preferences as preference_pages
@@ -119,6 +123,18 @@ ROUTES: tuple[Any, ...] = (
     playlist_pages.sort_by_episode,
     playlist_pages.delete_page,
     playlist_pages.delete,
+    grant_pages.video_people,
+    grant_pages.share_video,
+    grant_pages.playlist_people,
+    grant_pages.share_playlist,
+    grant_pages.people_names,
+    grant_pages.shared_with_me,
+    group_pages.groups_page,
+    group_pages.make_group,
+    group_pages.group_page,
+    group_pages.change_group,
+    group_pages.delete_group_page,
+    group_pages.delete_group,
     playlist_share.playlist_share_page,
     playlist_share.make_playlist_link,
     playlist_choice.choice_page,
@@ -303,6 +319,21 @@ ROUTES: tuple[Any, ...] = (
     links.list_links,
     links.create_link,
     links.delete_link,
+    grants.find_people,
+    grants.list_shared,
+    grants.list_video_grants,
+    grants.put_video_grant,
+    grants.delete_video_grant,
+    grants.list_playlist_grants,
+    grants.put_playlist_grant,
+    grants.delete_playlist_grant,
+    groups.list_groups,
+    groups.create_group,
+    groups.get_group,
+    groups.patch_group,
+    groups.delete_group,
+    groups.add_member,
+    groups.remove_member,
     events.get_timeline,
     uploads.upload_options,
     uploads.create_upload,

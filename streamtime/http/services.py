@@ -12,6 +12,7 @@ from streamtime.auth.api_tokens import ApiTokens
 from streamtime.auth.audit import AuditLog
 from streamtime.auth.authentication import Authenticator, LastUsedTracker
 from streamtime.auth.failed_login_log import FailedLoginLog
+from streamtime.auth.groups import Groups
 from streamtime.auth.mfa import MfaChallenges, SecondFactor
 from streamtime.auth.notices import Notices
 from streamtime.auth.oidc.sign_in import OidcSignIn
@@ -62,6 +63,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
 from streamtime.videos.events import EventBus, Timeline
+from streamtime.videos.grants import Grants
 from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
 from streamtime.videos.lifecycle import Lifecycle
@@ -77,6 +79,7 @@ from streamtime.videos.renditions import Renditions, StillRepository
 from streamtime.videos.saved_filters import SavedFilters
 from streamtime.videos.search import Search
 from streamtime.videos.search_index import SearchIndexer
+from streamtime.videos.shared import SharedVideos
 from streamtime.videos.trash import Trash
 from streamtime.videos.versions import Versions
 from streamtime.videos.video import ProfileVisibility, Videos
@@ -130,6 +133,7 @@ class VideoServices:
     listing: Listing
     start_page: StartPage
     related: RelatedVideos
+    shared: SharedVideos
     search: Search
     search_indexer: SearchIndexer
     watching: Watching
@@ -192,12 +196,14 @@ class PlaybackServices:
 
 @dataclass(frozen=True, slots=True)
 class SharingServices:
-    """Share links, upload requests, and media tickets."""
+    """Share links, upload requests, media tickets, and sharing with people and groups."""
 
     tickets: Tickets
     links: Links
     view_sessions: ViewSessions
     upload_requests: UploadRequests
+    groups: Groups
+    grants: Grants
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,14 @@ from streamtime.database.tables.auth import (
     users,
 )
 from streamtime.database.tables.playlists import playlists
-from streamtime.database.tables.sharing import share_links, upload_requests
+from streamtime.database.tables.sharing import (
+    group_members,
+    groups,
+    playlist_grants,
+    share_links,
+    upload_requests,
+    video_grants,
+)
 from streamtime.database.tables.storage import objects
 from streamtime.database.tables.videos import saved_filters, uploads, video_marks, videos, watches
 from streamtime.database.transaction import Database, Transaction
@@ -36,13 +43,16 @@ from streamtime.videos.video import select_videos, video_from_row
 
 _OWN = (
     api_tokens,
+    group_members,
     invites,
     muted_notices,
     notices,
     oidc_identities,
+    playlist_grants,
     preferences,
     profile_pictures,
     recovery_codes,
+    video_grants,
     video_marks,
     watches,
 )
@@ -138,6 +148,7 @@ class AccountDeletion:
         await self._sessions.end_all(tx, user.id)
         for table in _OWN:
             await tx.execute(delete(table).where(table.c.user_id == user.id))
+        await tx.execute(delete(groups).where(groups.c.owner_id == user.id))
         await tx.execute(delete(share_links).where(share_links.c.owner_id == user.id))
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))
         await tx.execute(delete(saved_filters).where(saved_filters.c.owner_id == user.id))

@@ -19,6 +19,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound, StreamtimeError
 from streamtime.videos.editing import Editor, clean_tags
+from streamtime.videos.grants import Grantee, Grants
 from streamtime.videos.listing import (
     MAX_LIMIT,
     Listing,
@@ -53,6 +54,8 @@ class BulkAction(StrEnum):
     ADD_TAGS = "add_tags"
     REMOVE_TAGS = "remove_tags"
     ADD_TO_PLAYLIST = "add_to_playlist"
+    SHARE = "share"
+    """With a person or a group."""
     DELETE = "delete"
     """Into the trash."""
     RESTORE = "restore"
@@ -64,12 +67,13 @@ class BulkAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkChange:
-    """An action and what it needs: a visibility, tags, or a playlist whose access was checked."""
+    """An action and what it needs: a visibility, tags, a playlist or a grantee, whose access was checked."""
 
     action: BulkAction
     visibility: Visibility | None = None
     tags: tuple[str, ...] = ()
     playlist: Playlist | None = None
+    grantee: Grantee | None = None
     batch: str | None = None
     """The name of the videos that are deleted together."""
 
@@ -118,11 +122,12 @@ class Selection:
 class BulkChanges:
     """Applies one change to one video, within a transaction."""
 
-    def __init__(self, editor: Editor, trash: Trash, jobs: VideoJobs, items: PlaylistItems) -> None:
+    def __init__(self, editor: Editor, trash: Trash, jobs: VideoJobs, items: PlaylistItems, grants: Grants) -> None:
         self._editor = editor
         self._trash = trash
         self._jobs = jobs
         self._items = items
+        self._grants = grants
 
     async def apply(self, tx: Transaction, video: Video, change: BulkChange, by: Actor) -> VideoOutcome:
         """Apply a change. A refused one has changed nothing."""
@@ -139,8 +144,8 @@ class BulkChanges:
         if video.deleted_at_ms is not None:
             return await self._apply_in_trash(tx, video, change, by)
         match change:
-            case BulkChange(action=BulkAction.VISIBILITY, visibility=Visibility() as visibility):
-                return await self._editor.set_visibility(tx, video, visibility, by)
+            case BulkChange(action=BulkAction.VISIBILITY | BulkAction.SHARE):
+                return await self._change_access(tx, video, change, by)
             case BulkChange(action=BulkAction.ADD_TAGS | BulkAction.REMOVE_TAGS):
                 added = change.tags if change.action is BulkAction.ADD_TAGS else ()
                 return await self._editor.change_tags(tx, video, add=added, remove=() if added else change.tags)
@@ -155,6 +160,11 @@ class BulkChanges:
             case _:
                 return False  # it is not in the trash
         return True
+
+    async def _change_access(self, tx: Transaction, video: Video, change: BulkChange, by: Actor) -> bool:
+        if change.grantee is not None:
+            return await self._grants.add_in(tx, video, change.grantee, by)
+        return change.visibility is not None and await self._editor.set_visibility(tx, video, change.visibility, by)
 
     async def _apply_in_trash(self, tx: Transaction, video: Video, change: BulkChange, by: Actor) -> bool:
         if change.action is BulkAction.DELETE:
@@ -281,6 +291,8 @@ def _checked(change: BulkChange) -> BulkChange:
             raise Invalid("Choose a visibility.", field="visibility")
         case BulkAction.ADD_TO_PLAYLIST if change.playlist is None:
             raise Invalid("Choose a playlist.", field="playlist")
+        case BulkAction.SHARE if change.grantee is None:
+            raise Invalid("Choose a person or a group.", field="person")
         case BulkAction.ADD_TAGS | BulkAction.REMOVE_TAGS:
             tags = clean_tags(change.tags)
             if not tags:

@@ -35,6 +35,7 @@ from streamtime.videos.search_index import (
 from streamtime.videos.search_text import SearchQuery, parse_query
 from streamtime.videos.trash import IN_TRASH
 from streamtime.videos.video import Video, VideoState, read_videos_in_order
+from streamtime.videos.viewers import shared_videos
 
 MAX_LIMIT = 100
 CANDIDATES = 1_000
@@ -211,7 +212,8 @@ def _scope(caller: Caller, scope: ListScope) -> ColumnElement[bool]:
     if scope is ListScope.OWN:
         return _is_own(caller)
     visibilities = [visibility.value for visibility in listed_visibilities(caller)]
-    listed = and_(videos.c.visibility.in_(visibilities), videos.c.playable)
+    allowed = or_(videos.c.visibility.in_(visibilities), shared_videos(caller))
+    listed = and_(allowed, videos.c.playable)
     if scope is ListScope.LISTED or not caller.signed_in:
         return listed
     return or_(listed, _is_own(caller))

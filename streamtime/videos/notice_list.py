@@ -15,6 +15,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
+from streamtime.videos.viewers import shared_playlists
 from streamtime.videos.watching import watchable_videos
 
 
@@ -120,7 +121,8 @@ def _visible(query: Select[Any], caller: Caller) -> Select[Any]:
 
 def _watchable_playlist(caller: Caller) -> ColumnElement[bool]:
     shared = [visibility.value for visibility in watchable_visibilities(caller)]
-    return or_(playlists.c.owner_id == caller.user_id, playlists.c.visibility.in_(shared))
+    listed = playlists.c.visibility.in_(shared)
+    return or_(playlists.c.owner_id == caller.user_id, listed, shared_playlists(caller))
 
 
 def _notice(row: Mapping[str, Any]) -> Notice:

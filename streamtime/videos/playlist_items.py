@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.auth.access import Caller
 from streamtime.clock import Clock
 from streamtime.database.tables.playlists import playlist_items, playlists
+from streamtime.database.tables.sharing import playlist_grants
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
@@ -23,6 +24,7 @@ from streamtime.videos.events import EventBus, PlaylistChanged
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.playlists import Playlist, shown_items
 from streamtime.videos.video import Video, read_videos_in_order
+from streamtime.videos.viewers import publish
 
 MAX_ITEMS = 2_000
 """Videos of one playlist."""
@@ -106,6 +108,12 @@ class PlaylistItems:
         position, now = 0 if row["last"] is None else row["last"] + 1, self._clock.now_ms()
         values = {"playlist_id": playlist.id, "video_id": video.id, "position": position, "added_at_ms": now}
         await tx.execute(insert(playlist_items).values(**values))
+        shared = select(playlist_grants.c.id).where(
+            playlist_grants.c.playlist_id == playlist.id, playlist_grants.c.with_videos
+        )
+        if (await tx.execute(shared.limit(1))).first() is not None:
+            await publish(tx, and_(videos.c.id == video.id, videos.c.owner_id == playlist.owner_id), now)
+            await tx.bump_epoch()  # people that it is shared with may watch the video from now on
         await self._touch(tx, playlist)
         return True
 

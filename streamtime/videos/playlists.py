@@ -5,7 +5,7 @@ A caller sees of a playlist only the videos that `shown_videos` allows. It is pa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, false, func, insert, or_, select, tuple_, update
@@ -24,6 +24,7 @@ from streamtime.auth.access import (
 from streamtime.clock import Clock
 from streamtime.database.tables.auth import users
 from streamtime.database.tables.playlists import playlist_items, playlists
+from streamtime.database.tables.sharing import playlist_grants
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
@@ -33,6 +34,7 @@ from streamtime.videos.editing import MAX_TITLE, clean_description, clean_line
 from streamtime.videos.events import EventBus, PlaylistChanged
 from streamtime.videos.listing import MAX_LIMIT, PAGE_SIZE, NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.video import Video, select_videos, video_from_row
+from streamtime.videos.viewers import grant_count, read_playlist_viewers, shared_playlists, shared_videos
 
 MAX_PLAYLISTS = 1_000
 """Playlists of one account."""
@@ -54,11 +56,15 @@ class Playlist:
     visibility: Visibility
     created_at_ms: int
     updated_at_ms: int
+    grants: int = 0
+    """The number of people and groups that it is shared with."""
+    viewers: frozenset[int] = frozenset()
+    """Row ids of the accounts that it is shared with; only read for single playlists."""
 
     @property
     def facts(self) -> VideoAccessFacts:
         """The facts for access checks, which are the same as for a video."""
-        return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted=False)
+        return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted=False, viewers=self.viewers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +97,9 @@ class PlaylistEdit:
 def shown_videos(caller: Caller) -> ColumnElement[bool]:
     """Return which videos of a playlist the caller sees, as a condition on `videos` joined with `playlists`.
 
-    These are the videos that they may find: listed ones and their own. An unlisted video is also shown in its owner's
-    own unlisted playlists, whose link is given to people like that of the video, and to an account in the playlists to
-    which it added the video by its link.
+    These are the videos that they may find: listed ones, those shared with them, and their own. An unlisted video is
+    also shown in its owner's own unlisted playlists, whose link is given to people like that of the video, and to an
+    account in the playlists to which it added the video by its link.
     """
     if caller.only_video is not None:
         return false()
@@ -106,7 +112,7 @@ def shown_videos(caller: Caller) -> ColumnElement[bool]:
     if caller.signed_in:
         own_list = playlists.c.owner_id == caller.user_id
         added = own_list if caller.is_admin else and_(own_list, videos.c.visibility.in_([v.value for v in watchable]))
-        others.append(added)
+        others += [added, shared_videos(caller)]
     shown = and_(videos.c.playable, or_(*others))
     if caller.signed_in:
         shown = or_(shown, videos.c.owner_id == caller.user_id)
@@ -168,9 +174,10 @@ class Playlists:
         async with self._database.read() as connection:
             query = _select_playlists().where(playlists.c.public_id == playlist)
             row = (await connection.execute(query)).mappings().first()
+            viewers = frozenset() if row is None else await read_playlist_viewers(connection, row["id"])
         if row is None:
             raise NotFound
-        found = _playlist(row)
+        found = replace(_playlist(row), viewers=viewers)
         require(caller, found.facts, wanted, what="playlist")
         return found
 
@@ -184,14 +191,16 @@ class Playlists:
         caller: Caller,
         *,
         own: bool = False,
+        shared: bool = False,
         owner_id: int | None = None,
         limit: int = PAGE_SIZE,
         cursor: str = "",
     ) -> PlaylistPage:
         """Return playlists that the caller may find, the last changed first: their own, and listed ones of others.
 
-        Those of others that show the caller no video are left out. With `own`, only their own are returned, with
-        `owner_id` only those of that account.
+        Those of others that show the caller no video are left out, unless they are shared with the caller. With `own`,
+        only their own are returned, with `shared` only those shared with them, with `owner_id` only those of that
+        account.
 
         Raises:
             Invalid: the cursor is invalid, or the limit is out of range.
@@ -200,6 +209,8 @@ class Playlists:
             raise Invalid(f"Ask for 1 to {MAX_LIMIT} playlists at a time.", field="limit")
         key = tuple_(playlists.c.updated_at_ms, playlists.c.id)
         query = _select_playlists().where(_findable(caller, own=own))
+        if shared:
+            query = query.where(shared_playlists(caller))
         if owner_id is not None:
             query = query.where(playlists.c.owner_id == owner_id)
         if cursor:
@@ -265,7 +276,7 @@ def _findable(caller: Caller, *, own: bool) -> ColumnElement[bool]:
     # The items are correlated with the playlist of the outer query.
     some = select(playlist_items.c.video_id).join(videos, videos.c.id == playlist_items.c.video_id)
     some = some.where(playlist_items.c.playlist_id == playlists.c.id, shown_videos(caller)).correlate(playlists)
-    return or_(is_own, and_(listed, some.exists()))
+    return or_(is_own, and_(listed, some.exists()), shared_playlists(caller))
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +344,8 @@ def _select_playlists() -> Select[*tuple[Any, ...]]:
     of_owner = [
         users.c[name].label(f"owner_{name}") for name in ("public_id", "name", "display_name", "picture_version")
     ]
-    return select(playlists, *of_owner).join_from(playlists, users, onclause=playlists.c.owner_id == users.c.id)
+    grants = grant_count(playlist_grants, playlist_grants.c.playlist_id, playlists.c.id).label("grants")
+    return select(playlists, *of_owner, grants).join_from(playlists, users, onclause=playlists.c.owner_id == users.c.id)
 
 
 def _playlist(row: RowMapping) -> Playlist:
@@ -350,4 +362,5 @@ def _playlist(row: RowMapping) -> Playlist:
         visibility=Visibility(row["visibility"]),
         created_at_ms=row["created_at_ms"],
         updated_at_ms=row["updated_at_ms"],
+        grants=row["grants"],
     )

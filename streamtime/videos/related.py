@@ -14,6 +14,7 @@ from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.videos.episodes import find_episode, series_of
 from streamtime.videos.video import Video, read_videos_in_order
+from streamtime.videos.viewers import shared_videos
 
 MAX_RELATED = 24
 SHOWN_RELATED = 10
@@ -64,6 +65,8 @@ def _ranked(caller: Caller, video: Video, limit: int) -> Iterator[Select[Any]]:
         for each in listed:
             published = videos.c.published_at_ms
             yield _newest(1, published, by_owner, videos.c.visibility == each, is_other).limit(limit)
+        if caller.signed_in:
+            yield _newest(1, videos.c.created_at_ms, by_owner, shared_videos(caller), is_other).limit(limit)
     for each in listed:
         yield _newest(2, videos.c.published_at_ms, videos.c.visibility == each, is_other).limit(limit)
 
@@ -113,5 +116,5 @@ def _titles(caller: Caller, video: Video, start: str, end: str) -> Select[Any]:
 
 def _findable(caller: Caller) -> ColumnElement[bool]:
     listed = videos.c.visibility.in_([visibility.value for visibility in listed_visibilities(caller)])
-    allowed = or_(listed, videos.c.owner_id == caller.user_id) if caller.signed_in else listed
+    allowed = or_(listed, videos.c.owner_id == caller.user_id, shared_videos(caller)) if caller.signed_in else listed
     return and_(videos.c.deleted_at_ms.is_(None), videos.c.version_of.is_(None), videos.c.playable, allowed)

@@ -1,7 +1,7 @@
 """The `Video` value, its row, and how single videos are found with an access check."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
@@ -21,12 +21,14 @@ from streamtime.auth.access import (
 )
 from streamtime.auth.users import User
 from streamtime.database.tables.auth import users
+from streamtime.database.tables.sharing import video_grants
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import NotFound
 from streamtime.ids import public_id
 from streamtime.videos.recording_date import RecordingDate, recorded_in
 from streamtime.videos.renditions import StillsFacts
+from streamtime.videos.viewers import grant_count, read_video_viewers
 from streamtime.workers.protocol import PERMANENT_FAILURE_CODES
 
 
@@ -104,6 +106,10 @@ class Video:
     deleted_at_ms: int | None
     duplicate: str | None
     """The owner's decision about a duplicate; see `duplicates.py`."""
+    grants: int = 0
+    """The number of people and groups that it is shared with by itself."""
+    viewers: frozenset[int] = frozenset()
+    """Row ids of the accounts that it is shared with; only read for single videos."""
 
     @property
     def display_state(self) -> VideoState:
@@ -118,7 +124,8 @@ class Video:
     @property
     def facts(self) -> VideoAccessFacts:
         """The facts for access checks."""
-        return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted=self.deleted_at_ms is not None)
+        deleted = self.deleted_at_ms is not None
+        return VideoAccessFacts(self.public_id, self.owner_id, self.visibility, deleted, self.viewers)
 
     def new_key(self, ending: str) -> str:
         """Return a new random object key for this video."""
@@ -188,6 +195,7 @@ def video_from_row(row: RowMapping, tags: tuple[str, ...]) -> Video:
         published_at_ms=row["published_at_ms"],
         deleted_at_ms=row["deleted_at_ms"],
         duplicate=row["duplicate"],
+        grants=row["grants"],
     )
 
 
@@ -277,9 +285,10 @@ class Videos:
     async def _one(self, condition: ColumnElement[bool]) -> Video:
         async with self._database.read() as connection:
             found = await read_videos(connection, select_videos().where(condition, videos.c.deleted_at_ms.is_(None)))
+            viewers = await read_video_viewers(connection, found[0].id) if found else frozenset()
         if not found:
             raise VideoNotFound
-        return found[0]
+        return replace(found[0], viewers=viewers)
 
 
 def manageable(caller: Caller) -> ColumnElement[bool]:
@@ -319,7 +328,8 @@ def select_videos() -> Select[tuple[object, ...]]:
     of_owner = [
         users.c[name].label(f"owner_{name}") for name in ("public_id", "name", "display_name", "picture_version")
     ]
-    return select(videos, *of_owner).join_from(videos, users, onclause=videos.c.owner_id == users.c.id)
+    grants = grant_count(video_grants, video_grants.c.video_id, videos.c.id).label("grants")
+    return select(videos, *of_owner, grants).join_from(videos, users, onclause=videos.c.owner_id == users.c.id)
 
 
 async def read_videos(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> list[Video]:

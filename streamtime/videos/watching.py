@@ -20,6 +20,7 @@ from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import StreamtimeError
 from streamtime.videos.listing import NonNegative, decode_cursor, encode_cursor
 from streamtime.videos.video import Video, read_videos_in_order, require_not_deleted
+from streamtime.videos.viewers import shared_videos
 
 VIEW_MS = 10_000
 VIEW_FRACTION = 1 / 3
@@ -244,5 +245,5 @@ def _row(user_id: int, video_id: int, watch: Watch) -> dict[str, Any]:
 def watchable_videos(caller: Caller) -> list[ColumnElement[bool]]:
     """Return the conditions for videos that a signed-in caller may watch, as `access_level` decides for one."""
     shared = [visibility.value for visibility in watchable_visibilities(caller)]
-    allowed = or_(videos.c.owner_id == caller.user_id, videos.c.visibility.in_(shared))
+    allowed = or_(videos.c.owner_id == caller.user_id, videos.c.visibility.in_(shared), shared_videos(caller))
     return [videos.c.deleted_at_ms.is_(None)] if caller.is_admin else [videos.c.deleted_at_ms.is_(None), allowed]

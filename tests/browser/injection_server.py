@@ -94,6 +94,15 @@ class InjectionServer:
             InjectionPage("nobody", self.paths["playlist link"], ("title", "playlist")),
             InjectionPage("owner", self.paths["playlist"], ("title", "playlist")),
             InjectionPage("owner", f"{self.paths['playlist']}/share", ("playlist",)),
+            InjectionPage("owner", f"{self.paths['playlist']}/people", ("playlist", "group")),
+            InjectionPage("owner", f"{watch}/people", ("title", "group")),
+            InjectionPage("owner", "/groups", ("group",)),
+            InjectionPage("owner", self.paths["group"], ("group",)),
+            InjectionPage("owner", f"{self.paths['group']}/delete", ("group",)),
+            InjectionPage("admin", "/groups?every=yes", ("group",)),
+            InjectionPage("admin", self.paths["group"], ("group", "display")),
+            InjectionPage("admin", "/people-names?person=mallory", ("display",)),
+            InjectionPage("admin", "/shared", ("title", "display", "playlist")),
             InjectionPage("nobody", self.paths["drop"], ("drop",)),
             InjectionPage("nobody", self.paths["join"]),
             InjectionPage("nobody", f"/login?next=/{asked}"),
@@ -115,6 +124,7 @@ def open_injection_server(folder: Path) -> Iterator[InjectionServer]:
         _videos(stage, folder)
         _links(stage)
         _accounts(stage)
+        _groups(stage)
         yield stage
 
 
@@ -180,6 +190,17 @@ def _accounts(stage: InjectionServer) -> None:
     stage.paths["join"] = "/join/" + made.partition("/join/")[2].partition("<")[0].partition('"')[0].strip()
     users = admin.api.get("/api/v1/admin/users").json()["items"]
     stage.paths["person"] = "/admin/people/" + next(user["id"] for user in users if user["name"] == owner.name)
+
+
+def _groups(stage: InjectionServer) -> None:
+    """The group of the owner has its owner and the admin in it."""
+    api, name = stage.owner.api, payload("group")[:60]
+    group = api.post("/api/v1/groups", json={"name": name}).raise_for_status().json()["id"]
+    for member in (stage.owner, stage.admin):
+        api.put(f"/api/v1/groups/{group}/members/{member.name}").raise_for_status()
+    for shared in (f"videos/{stage.videos['video']}", stage.paths["playlist"].lstrip("/")):
+        api.put(f"/api/v1/{shared}/grants/groups/{group}").raise_for_status()
+    stage.paths["group"] = f"/groups/{group}"
 
 
 def posted(client: httpx.Client, path: str, **fields: str) -> httpx.Response:

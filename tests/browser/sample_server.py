@@ -36,6 +36,7 @@ class SampleServer:
     person: str
     captions: str
     playlist: str
+    group: str
 
     def member_pages(self) -> dict[str, str]:
         """Every page that its owner sees, by name."""
@@ -56,6 +57,13 @@ class SampleServer:
             "delete a playlist": f"/playlists/{self.playlist}/delete",
             "new playlist": "/playlists/new",
             "share a playlist": f"/playlists/{self.playlist}/share",
+            "share a playlist with people": f"/playlists/{self.playlist}/people",
+            "share with people": f"/watch/{self.ready}/people",
+            "shared with you": "/shared",
+            "groups": "/groups",
+            "groups of all accounts": "/groups?every=yes",
+            "group": f"/groups/{self.group}",
+            "delete a group": f"/groups/{self.group}/delete",
             "add to playlist": f"/watch/{self.ready}/playlists",
             "watch in a playlist": f"/watch/{self.ready}?list={self.playlist}",
             "notices": "/notices",
@@ -165,10 +173,18 @@ def open_sample_server(folder: Path) -> Iterator[SampleServer]:
         drop = create_link(owner, "drops", label="Send me your pictures of the sea", days=7, max_files=20)
         person = owner.api.get("/api/v1/admin/users").json()["items"][0]["id"]
         track = captions.json()["name"]
-        playlist = create_playlist(owner, ready, portrait, failed)
-        yield SampleServer(
-            server, owner, ready, portrait, failed, uploading, binned, copy, link, locked, drop, person, track, playlist
-        )
+        playlist, group = create_playlist(owner, ready, portrait, failed), share(server, owner, ready)
+        shown = ready, portrait, failed, uploading, binned, copy
+        yield SampleServer(server, owner, *shown, link, locked, drop, person, track, playlist, group)
+
+
+def share(server: Server, owner: Person, video: str) -> str:
+    """A group with one member, which a video is shared with; its id."""
+    server.run("user", "create", "ben", "--password-stdin", given=Person.password + "\n")
+    group: str = owner.api.post("/api/v1/groups", json={"name": "Family by the sea"}).raise_for_status().json()["id"]
+    owner.api.put(f"/api/v1/groups/{group}/members/ben").raise_for_status()
+    owner.api.put(f"/api/v1/videos/{video}/grants/groups/{group}").raise_for_status()
+    return group
 
 
 def create_link(owner: Person, kind: str, **wishes: object) -> str:

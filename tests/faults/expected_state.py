@@ -4,6 +4,7 @@ After a success the change must exist; after a rejection nothing may have change
 have been carried out or not, but not in part; the next read decides, and holds from then on.
 """
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
@@ -42,6 +43,8 @@ class ExpectedVideo:
     played: list[str] = field(default_factory=list)
     favourites: set[bool] = field(default_factory=lambda: {False})
     """Whether it is a favourite; both if unknown."""
+    grants: set[int] = field(default_factory=lambda: {0})
+    """The possible numbers of groups that it is shared with."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,18 @@ class ExpectedState:
             held.favourites.add(favourite)
         elif answer.is_success:
             held.favourites = {favourite}
+
+    def share(self, video: str) -> None:
+        """Share a video with a new group."""
+        made = self._ask(lambda: self._api.post("/api/v1/groups", json={"name": secrets.token_hex(8)}))
+        if made is None or not made.is_success:
+            return
+        held, path = self.videos[video], f"/api/v1/videos/{video}/grants/groups/{made.json()['id']}"
+        answer, more = self._ask(lambda: self._api.put(path)), {count + 1 for count in held.grants}
+        if answer is None:
+            held.grants |= more
+        elif answer.is_success:
+            held.grants = more
 
     def delete(self, video: str) -> None:
         """Move a video to the trash."""
@@ -210,6 +225,9 @@ class ExpectedState:
         held.gone, held.visibilities = False, {shown}
         favourite = bool(self._api.get(f"/api/v1/videos/{video}/marks").raise_for_status().json()["favourite"])
         assert favourite in held.favourites, "a mark is there, or is not, against what was acknowledged"
+        grants = len(self._api.get(f"/api/v1/videos/{video}/grants").raise_for_status().json()["items"])
+        assert grants in held.grants, f"{grants} grants are not one of {held.grants}"
+        held.grants = {grants}
         held.favourites = {favourite}
         original = self._api.get(f"/media/{video}/original")
         assert original.status_code == 200

@@ -1,4 +1,4 @@
-"""Operations on what an account notes of videos: playlists, marks, history. No object changes."""
+"""Operations on what an account notes of videos: playlists, marks, history, grants. No object changes."""
 
 from typing import ClassVar
 
@@ -83,4 +83,34 @@ class ForgetHistory(RequestOperation):
         assert len(items) == 0 if self.gone else len(items) <= 1
 
 
-LIST_OPERATIONS: tuple[type[Operation], ...] = (MakePlaylist, Mark, ForgetHistory)
+class ShareWithGroup(RequestOperation):
+    """A group is made, a person joins it, and a video is shared with it."""
+
+    name: ClassVar = "share"
+    keeps = True
+
+    def prepare(self, server: TracedServer, film: bytes) -> None:
+        self.video = some_video(server, film)
+        self.group = ""
+        self.joined = self.shared = False
+        for group in server.ann.api.get("/api/v1/groups").raise_for_status().json()["items"]:
+            server.ann.api.delete(f"/api/v1/groups/{group['id']}").raise_for_status()
+
+    def ask(self, server: TracedServer) -> None:
+        api = server.ann.api
+        self.group = api.post("/api/v1/groups", json={"name": "Family"}).raise_for_status().json()["id"]
+        api.put(f"/api/v1/groups/{self.group}/members/ann").raise_for_status()
+        self.joined = True
+        api.put(f"/api/v1/videos/{self.video}/grants/groups/{self.group}").raise_for_status()
+        self.shared = True
+
+    def check(self, server: TracedServer) -> None:
+        if not self.group:
+            return
+        people = server.ann.api.get(f"/api/v1/groups/{self.group}").raise_for_status().json()["people"]
+        assert people in ([["ann"]] if self.joined else [[], ["ann"]])
+        grants = server.ann.api.get(f"/api/v1/videos/{self.video}/grants").raise_for_status().json()["items"]
+        assert [each["id"] for each in grants] in ([[self.group]] if self.shared else [[], [self.group]])
+
+
+LIST_OPERATIONS: tuple[type[Operation], ...] = (MakePlaylist, Mark, ForgetHistory, ShareWithGroup)

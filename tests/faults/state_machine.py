@@ -94,6 +94,11 @@ class ServerStateMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.alive())
     @rule(which=st.integers(0, MOST))
+    def share(self, which: int) -> None:
+        self.expected.share(self.alive()[which % len(self.alive())])
+
+    @precondition(lambda self: self.alive())
+    @rule(which=st.integers(0, MOST))
     def delete(self, which: int) -> None:
         self.expected.delete(self.alive()[which % len(self.alive())])
         self.expected.check()

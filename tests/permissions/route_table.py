@@ -26,6 +26,7 @@ from tests.permissions.rules import (
     profile_visible,
     upload_scope,
 )
+from tests.permissions.sharing_routes import SHARING_RULES
 
 FORM = {"data": {"visibility": "public", "title": "Taken over", "next": "/library"}}
 CAPTIONS = {"params": {"language": "fr"}, "content": b"1\n00:00:00,000 --> 00:00:01,000\nTaken over\n"}
@@ -286,6 +287,7 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
         "DELETE": RouteRule(can_manage, {}, exists_in=(), consumes=True),
     },
     VIDEO + "/related": {"GET": RouteRule(can_watch)},
+    **SHARING_RULES,
     VIDEO + "/timeline": {"GET": RouteRule(can_manage_or_404)},
     "/api/v1/uploads": {"POST": RouteRule(upload_scope, BEGIN)},
     "/api/v1/uploads/{upload:str}": {

@@ -11,7 +11,13 @@ State = str
 STATES: tuple[State, ...] = ("private", "members", "unlisted", "public", "processing", "failed", "deleted")
 
 Who = str
-ACCOUNTS: tuple[Who, ...] = ("stranger", "member", "owner", "admin", "token of another")
+SHARED_WITH: tuple[Who, ...] = ("named", "in a group", "removed from the group")
+"""Members. All videos and playlists of the owner are shared with the first, and with a group that the second is in and
+the third was in. Their answers to routes about a video are tried."""
+
+SEES_SHARED = frozenset({"named", "in a group"})
+
+ACCOUNTS: tuple[Who, ...] = ("stranger", "member", "owner", "admin", "token of another", *SHARED_WITH)
 TICKETS: tuple[Who, ...] = (
     "session ticket",
     "admin ticket",
@@ -57,7 +63,7 @@ def sees(who: Who, state: State) -> bool:
     """Whether the caller can watch a video in this state."""
     if state == "deleted":
         return False
-    if who in MANAGERS or state in {"unlisted", "public", "processing", "failed"}:
+    if who in MANAGERS or who in SEES_SHARED or state in {"unlisted", "public", "processing", "failed"}:
         return True
     return state == "members" and signed_in(who)
 
@@ -119,7 +125,7 @@ def library_required(who: Who, state: State) -> Verdict:
 def upload_scope(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
     if not signed_in(who):
         return SIGN_IN
-    return ALLOWED if who in {"member", "owner", "admin"} else FORBIDDEN
+    return FORBIDDEN if who in {"stranger", "token of another"} else ALLOWED
 
 
 def own_upload(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
@@ -132,6 +138,13 @@ def own_resource(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule l
     if not signed_in(who):
         return SIGN_IN
     return ALLOWED if who == "owner" else NOT_FOUND
+
+
+def own_group(who: Who, state: State) -> Verdict:  # noqa: ARG001  # a rule like the others
+    """A group of the owner, which admins reach too."""
+    if not signed_in(who):
+        return SIGN_IN
+    return ALLOWED if who in MANAGERS else NOT_FOUND
 
 
 def own_archive(who: Who, state: State) -> Verdict:
@@ -203,6 +216,8 @@ class RouteRule:
 
     def states(self, who: Who) -> tuple[State, ...]:
         """The states to try: one if they do not matter. Tickets are valid for no page, whatever the state."""
+        if who in SHARED_WITH:
+            return ("private", "members", "deleted") if self.about_a_video else ()
         matters = self.about_a_video and (who not in TICKETS or self.rule is by_ticket)
         return STATES if matters else ("public",)
 

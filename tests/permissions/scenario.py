@@ -17,7 +17,7 @@ from tests.images import make_picture
 from tests.in_process import InProcessApplication, open_in_process
 from tests.multitrack_clip import make_multitrack_clip
 from tests.people import Person, csrf_of, sign_in
-from tests.permissions.rules import LINKED, STATES, TICKETS, State, Who
+from tests.permissions.rules import LINKED, SHARED_WITH, STATES, TICKETS, State, Who
 from tests.permissions.tickets import TicketFactory, TicketSource
 from tests.server import Server, running_server, wait_until
 from tests.system.player import fetch, video_playlists
@@ -103,7 +103,14 @@ class Scenario:
         else:
             video = self.video_of(self.owner.begin(5, filename="no.mp4", visibility=state))
         parts = {"video": video, "upload": self.upload(), "playlist": self.playlist(video, state)}
+        self.share(video, parts["playlist"], state)
         return VideoParts(video, {**self.videos["public"].parts, **parts})
+
+    def share(self, video: str, playlist: str, state: State) -> None:
+        """Share a video and a playlist of the owner by name and with a group."""
+        for each in () if state == "deleted" else (f"videos/{video}", f"playlists/{playlist}"):
+            for grantee in ("people/named", f"groups/{self.things['group']}"):
+                self.owner.api.put(f"/api/v1/{each}/grants/{grantee}").raise_for_status()
 
     def playlist(self, video: str, state: State) -> str:
         """A new playlist of the owner with that visibility, of that video and a public one; maybe deleted."""
@@ -156,6 +163,7 @@ def open_scenario(folder: Path) -> Iterator[Scenario]:
         server.run("user", "create", "stranger", "--role", "viewer", "--password-stdin", given=Person.password + "\n")
         people = {who: server.person(who) for who in ("member", "owner")}
         people["admin"] = server.person("admin", admin=True)
+        people |= {who: server.person(who.replace(" ", "-")) for who in SHARED_WITH}
         people["stranger"] = Person(server, "stranger")
         cast = Scenario(server, people, {}, _not_yet)
         cast.clients.update(_clients(server, people))
@@ -164,6 +172,8 @@ def open_scenario(folder: Path) -> Iterator[Scenario]:
         large = make_multitrack_clip(folder / "large.mkv", duration_s=2, size="640x360")
         _send(cast, small.read_bytes(), large.read_bytes())
         cast.tickets.update(_tickets(cast, revoked))
+        left = f"/api/v1/groups/{cast.things['group']}/members/removed-from-the-group"
+        cast.owner.api.delete(left).raise_for_status()
         with closing(Wire(server.url)) as wire:
             yield replace(cast, ask=wire.ask)
 
@@ -255,7 +265,9 @@ def _send(cast: Scenario, small: bytes, large: bytes) -> None:
     cast.things.update(_things(cast, [sent[state] for state in LINKED]), item=sent["public"])
     for state, video in sent.items():
         owner.change(video, embeddable=True)
-        cast.videos[state] = VideoParts(video, {**_parts(cast, video), "playlist": cast.playlist(video, state)})
+        parts = {**_parts(cast, video), "playlist": cast.playlist(video, state)}
+        cast.videos[state] = VideoParts(video, parts)
+        cast.share(video, parts["playlist"], state)
     owner.api.delete(f"/api/v1/videos/{sent['deleted']}").raise_for_status()
 
 
@@ -271,11 +283,15 @@ def _things(cast: Scenario, linked: list[str]) -> dict[str, str]:
     drop = owner.post("/api/v1/drops", json={"label": "Send"}).raise_for_status().json()["id"]
     token = owner.post("/api/v1/tokens", json={"label": "a", "scope": "read"}).raise_for_status().json()["id"]
     saved = owner.post("/api/v1/me/filters", json={"name": "All", "query": ""}).raise_for_status().json()["id"]
+    group = owner.post("/api/v1/groups", json={"name": "Family"}).raise_for_status().json()["id"]
+    for member in ("in-a-group", "removed-from-the-group"):
+        owner.put(f"/api/v1/groups/{group}/members/{member}").raise_for_status()
     notice = owner.get("/api/v1/me/notices").raise_for_status().json()["items"][0]["id"]
     session = re.findall(r"/settings/sessions/(\w+)/end", owner.get("/settings/sessions").text)[0]
     return {
         "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
         "saved": saved, "notice": notice, "invite": "none", "picture": shown.rpartition("/")[2],
+        "group": group, "kind": "people", "grantee": "named",
     }  # fmt: skip
 
 

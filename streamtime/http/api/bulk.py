@@ -13,12 +13,20 @@ from streamtime.auth.audit import Actor
 from streamtime.errors import Invalid
 from streamtime.http.api.filters import FilterBody
 from streamtime.http.api.operations import ZipAnswer
+from streamtime.http.grantees import find_grantee
 from streamtime.http.problems import problems
 from streamtime.http.requests import Text, account_id
-from streamtime.http.services import LibraryServices, PlaybackServices, PlaylistServices
+from streamtime.http.services import (
+    AccountServices,
+    LibraryServices,
+    PlaybackServices,
+    PlaylistServices,
+    SharingServices,
+)
 from streamtime.http.video_archive import MAX_FILES, archive_of
 from streamtime.ids import public_id
 from streamtime.videos.bulk import MAX_COUNT, MAX_VIDEOS, BulkAction, BulkChange, Outcome, Selection, VideoOutcome
+from streamtime.videos.grants import GranteeKind
 from streamtime.videos.listing import Filters, Query, Sort
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -29,7 +37,8 @@ class BulkRequest(msgspec.Struct, forbid_unknown_fields=True):
     """An action on the videos with the ids in `videos`, on those of a `batch` in the trash, or of a `filter`.
 
     The filter finds the caller's own videos, in the order `sort`; an empty one finds all of them. `cursor` is the
-    `next` of the answer before. `visibility`, `tags` and `playlist` belong to the actions of that name.
+    `next` of the answer before. `visibility`, `tags` and `playlist` belong to the actions of that name; `share` needs
+    the name of a `person` or the id of a `group`.
     """
 
     action: BulkAction
@@ -42,6 +51,8 @@ class BulkRequest(msgspec.Struct, forbid_unknown_fields=True):
     visibility: Visibility | None = None
     tags: Annotated[list[Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=100)] = []
     playlist: Id | None = None
+    person: Id | None = None
+    group: Id | None = None
 
 
 class OutcomeBody(msgspec.Struct):
@@ -108,6 +119,8 @@ async def change_videos(
     actor: NamedDependency[Actor],
     library: NamedDependency[LibraryServices],
     playlists: NamedDependency[PlaylistServices],
+    accounts: NamedDependency[AccountServices],
+    sharing: NamedDependency[SharingServices],
 ) -> BulkAnswer:
     """Change up to 200 videos; those of a filter in a series of requests, each with the `next` of the one before.
 
@@ -123,8 +136,17 @@ async def change_videos(
         playlist = await playlists.repository.require(caller, data.playlist, Access.MANAGE)
     deletes = data.action is BulkAction.DELETE
     batch = (data.batch or public_id()) if deletes else None
+    grantee = None
+    if data.action is BulkAction.SHARE and (data.person or data.group):
+        kind = GranteeKind.PERSON if data.person else GranteeKind.GROUP
+        grantee = await find_grantee(kind, data.person or data.group or "", caller, accounts, sharing)
     change = BulkChange(
-        action=data.action, visibility=data.visibility, tags=tuple(data.tags), playlist=playlist, batch=batch
+        action=data.action,
+        visibility=data.visibility,
+        tags=tuple(data.tags),
+        playlist=playlist,
+        grantee=grantee,
+        batch=batch,
     )
     given = data.filter or FilterBody()
     query = Query(q=given.q, filters=given.filters, sort=data.sort, cursor=data.cursor)

@@ -1,6 +1,7 @@
 """Change many videos of the library: the form of its page. With script the page uses the API instead."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from litestar import post
@@ -10,21 +11,31 @@ from litestar.response import Redirect, Response, Stream
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
 from streamtime.errors import Conflict, Invalid
+from streamtime.http.grantees import find_grantee
 from streamtime.http.library_filter import VISIBILITIES, LibraryFilter
 from streamtime.http.requests import PageRequest, read_form, require_uploader
-from streamtime.http.services import LibraryServices, PlaybackServices, PlaylistServices, VideoServices
+from streamtime.http.services import (
+    AccountServices,
+    LibraryServices,
+    PlaybackServices,
+    PlaylistServices,
+    SharingServices,
+    VideoServices,
+)
 from streamtime.http.templates import Templates
 from streamtime.http.video_archive import MAX_FILES, archive_of
 from streamtime.http.views.bulk import result_query
 from streamtime.ids import public_id
 from streamtime.translation import gettext, number_text
 from streamtime.videos.bulk import MAX_VIDEOS, BulkAction, BulkChange, Selection, VideoOutcome
+from streamtime.videos.grants import Grantee, GranteeKind
 from streamtime.videos.playlists import Playlist, PlaylistEdit
 
 MAX_FORM_VIDEOS = 2_000
 """Videos that one form changes: some ten seconds. The page says if there are more."""
 
-_FIELDS = ("action", "filter", "all", "visibility", "tags", "playlist", "new_playlist", "batch", "sure")
+_CHOICES = ("visibility", "tags", "playlist", "new_playlist", "person", "group")
+_FIELDS = ("action", "filter", "all", *_CHOICES, "batch", "sure")
 
 
 @post("/library/bulk", include_in_schema=False)
@@ -35,6 +46,8 @@ async def change_many(
     videos: NamedDependency[VideoServices],
     library: NamedDependency[LibraryServices],
     playlists: NamedDependency[PlaylistServices],
+    accounts: NamedDependency[AccountServices],
+    sharing: NamedDependency[SharingServices],
     templates: NamedDependency[Templates],
 ) -> Response[Any]:
     """Change the videos in `videos`, `all` of the filter, or those of a `batch` in the trash; then show the library.
@@ -58,6 +71,8 @@ async def change_many(
         ids=() if fields["all"] else ids, batch=fields["batch"] if restores else "", query=shown.query()
     )
     change = await _change(action, fields, caller, playlists)
+    if action is BulkAction.SHARE:
+        change = replace(change, grantee=await _grantee(fields, caller, accounts, sharing))
     outcomes, left = await _run_all(library, caller, selection, change, actor)
     query = result_query(action, outcomes, change.batch if videos.trash.retention_days else None, left=left)
     return Redirect(f"{shown.href}{'&' if shown.text else '?'}{query}", status_code=303)
@@ -103,6 +118,17 @@ async def _change(
         playlist=playlist,
         batch=public_id() if action is BulkAction.DELETE else None,
     )
+
+
+async def _grantee(
+    fields: dict[str, str], caller: Caller, accounts: AccountServices, sharing: SharingServices
+) -> Grantee:
+    """Return the person who was named, or else the chosen group."""
+    person = fields["person"].strip()
+    if not (person or fields["group"]):
+        raise Invalid("Choose a person or a group.", field="person")
+    kind = GranteeKind.PERSON if person else GranteeKind.GROUP
+    return await find_grantee(kind, person or fields["group"], caller, accounts, sharing)
 
 
 async def _playlist(fields: dict[str, str], caller: Caller, playlists: PlaylistServices) -> Playlist:

@@ -371,6 +371,7 @@ async def _share(
         "start": duration_text(shown.start_s * 1000) if shown.start_s else "",
         "base": base,
         "can_manage": can_manage,
+        "shared_with": video.grants,
         "links": [view for view in views if view.state == "live"],
         "created": created,
         "qr": qr_svg(created.address if created else address),

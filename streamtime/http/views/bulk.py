@@ -12,6 +12,7 @@ from streamtime.videos.bulk import BulkAction, Outcome, VideoOutcome
 _REASONS = {
     "conflict": gettext_noop("They cannot be prepared again: they have not failed, or their original was not kept."),
     "playlist_full": gettext_noop("The playlist is full."),
+    "too_many_grants": gettext_noop("They are shared with too many."),
     "invalid": gettext_noop("They would have too many tags."),
 }
 _BATCH = re.compile(r"[A-Za-z0-9]{1,64}")

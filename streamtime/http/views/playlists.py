@@ -31,11 +31,14 @@ class PlaylistView:
     cover_url: str | None
     age_text: str
     can_manage: bool
+    shared_with: int
+    """People and groups that the playlist is shared with, for those who may change that; else 0."""
 
 
 def playlist_view(summary: PlaylistSummary, caller: Caller, now_ms: EpochMs) -> PlaylistView:
     """Return the view of a playlist, as `caller` may see it."""
     playlist = summary.playlist
+    mine = access_level(caller, playlist.facts) >= Access.MANAGE
     return PlaylistView(
         id=playlist.public_id,
         href=playlist_href(playlist.public_id),
@@ -50,7 +53,8 @@ def playlist_view(summary: PlaylistSummary, caller: Caller, now_ms: EpochMs) -> 
         duration_text=duration_text(summary.duration_ms),
         cover_url=None if summary.cover is None else poster_url(summary.cover),
         age_text=age_text(playlist.updated_at_ms, now_ms),
-        can_manage=access_level(caller, playlist.facts) >= Access.MANAGE,
+        can_manage=mine,
+        shared_with=playlist.grants if mine else 0,
     )
 
 

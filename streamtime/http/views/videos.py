@@ -127,6 +127,8 @@ class VideoCard:
     failure_message: str | None
     failure_is_final: bool
     can_manage: bool
+    shared_with: int
+    """People and groups that the video is shared with, for those who may change that; else 0."""
     views: int
     watched_percent: int
     """How far the caller has watched it; 0 if not at all."""
@@ -364,6 +366,7 @@ def _card_values(
         "failure_message": gettext(video.failure_message) if mine and video.failure_message else None,
         "failure_is_final": video.is_unrecoverable,
         "can_manage": mine,
+        "shared_with": video.grants if mine else 0,
         "views": video.views,
         "watched_percent": 0 if watch is None else watch.percent(video.duration_ms),
         "resume_ms": 0 if watch is None else watch.position_ms,
