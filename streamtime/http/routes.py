@@ -161,6 +161,7 @@ ROUTES: tuple[Any, ...] = (
     embed.oembed,
     installed_app.manifest,
     installed_app.service_worker,
+    installed_app.share_target,
     installed_app.offline,
     feeds.feed,
     feeds.person_feed,

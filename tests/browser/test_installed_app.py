@@ -5,11 +5,25 @@ from pathlib import Path
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import ARGUMENTS, TIMEOUT_MS
+from tests.people import PASSWORD
 from tests.proxies import server_behind
 from tests.server import Server
 
 
-def test_the_app_says_when_the_server_cannot_be_reached(browser: Browser, chromium: str, tmp_path: Path) -> None:
+SHARE = """() => {
+  const form = Object.assign(document.createElement("form"), {
+    method: "POST", action: "/upload/share", enctype: "multipart/form-data" });
+  const files = Object.assign(document.createElement("input"), { type: "file", name: "files" });
+  const data = new DataTransfer();
+  data.items.add(new File(["no film"], "Räuber & Co.mp4", { type: "video/mp4" }));
+  files.files = data.files;
+  form.append(files);
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def test_the_app_says_when_the_server_cannot_be_reached_and_takes_what_is_shared(browser: Browser, chromium: str, tmp_path: Path) -> None:
     # Chromium accepts no service worker whose certificate it does not know, unless it ignores all certificates.
     arguments = [*ARGUMENTS, "--ignore-certificate-errors"]
     with server_behind("caddy", tmp_path, metrics_token="") as proxy:
@@ -26,6 +40,16 @@ def test_the_app_says_when_the_server_cannot_be_reached(browser: Browser, chromi
         page.context.set_offline(offline=False)
         page.get_by_role("link", name="Try again").click()
         page.wait_for_url("**/login?next=**")
+        # What the share sheet of a phone sends is a form of a page that nobody sees.
+        page.goto("/explore")
+        page.evaluate(SHARE)
+        page.wait_for_url("**/login?next=**")
+        page.get_by_label("Name").fill("ada")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/upload")
+        expect(page.locator("#uploads [data-title]")).to_have_value("Räuber & Co")
+        assert page.evaluate("async () => (await caches.open('shared-1').then((c) => c.keys())).length") == 0
         own.close()
 
 
@@ -42,4 +66,10 @@ def test_browsers_can_install_it(shared_server: Server) -> None:
         width = int.from_bytes(picture.content[16:20])
         assert icon["sizes"] == f"{width}x{width}"
     assert all(client.get(each["url"]).status_code < 400 for each in body["shortcuts"])
+    target = body["share_target"]
+    assert (target["method"], target["enctype"]) == ("POST", "multipart/form-data")
+    files = {target["params"]["files"][0]["name"]: ("a.mp4", b"no film" * 100_000, "video/mp4")}
+    answer = client.post(target["action"], files=files)
+    assert answer.status_code == 200
+    assert "The files did not arrive" in answer.text
     assert 'rel="manifest"' in client.get("/explore").text

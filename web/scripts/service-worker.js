@@ -5,6 +5,23 @@
 const CACHE = "offline-1";
 const OFFLINE = "/offline";
 
+/** Files that another app has shared, until the upload page takes them. */
+const SHARED = "shared-1";
+const SHARE_TARGET = "/upload/share";
+
+/** Keeps the files of a request of the share sheet, and shows the upload page. @param {Request} request */
+async function keepShared(request) {
+  const form = await request.formData();
+  const cache = await caches.open(SHARED);
+  const files = form.getAll("files").filter((file) => file instanceof File);
+  await Promise.all(
+    files.map((file, place) => {
+      const headers = { "Content-Type": file.type, "X-Name": encodeURIComponent(file.name), "X-Modified": String(file.lastModified) };
+      return cache.put(`${SHARE_TARGET}/${Date.now()}-${place}`, new Response(file, { headers }));
+    }),
+  );
+}
+
 /** The offline page and the files that it links to. */
 async function store() {
   const cache = await caches.open(CACHE);
@@ -33,7 +50,10 @@ self.addEventListener("notificationclick", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.mode === "navigate") {
+  if (request.method === "POST" && new URL(request.url).pathname === SHARE_TARGET) {
+    const upload = Response.redirect("/upload?shared=yes", 303);
+    event.respondWith(keepShared(request).then(() => upload, () => upload));
+  } else if (request.mode === "navigate") {
     event.respondWith(fetch(request).catch(() => caches.match(OFFLINE)));
   } else if (request.url.includes("/assets/")) {
     event.respondWith(fetch(request).catch(async () => (await caches.match(request)) ?? Response.error()));

@@ -4,6 +4,7 @@ import { Checks, forgetInterrupted, interrupted } from "./upload/checks.js";
 import { connectFiles, kindsOf } from "./upload/drop.js";
 import { Queue } from "./upload/queue.js";
 import { UploadRow } from "./upload/row.js";
+import { sharedFiles } from "./upload/shared.js";
 import { likeness } from "./upload/transfer.js";
 
 /** Names that a sentence lists. */
@@ -61,7 +62,19 @@ function nameInterrupted() {
   });
 }
 
+/** Takes the files that another app has shared with this one. */
+async function takeShared() {
+  if (!new URLSearchParams(location.search).has("shared")) return;
+  history.replaceState(history.state, "", location.pathname);
+  const files = await sharedFiles();
+  if (files.length) return take({ files, leftOut: [] });
+  const notice = document.getElementById("upload-left-out");
+  notice.lastElementChild.textContent = t("The shared files did not arrive. Choose them here.");
+  notice.hidden = false;
+}
+
 nameInterrupted();
+takeShared();
 connectFiles({ picker, folder: document.getElementById("folder"), cover: document.getElementById("drop-cover") }, take);
 
 // The network is back: failed uploads resume.

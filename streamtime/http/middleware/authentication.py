@@ -148,6 +148,11 @@ FIELD = "csrf_token"
 _CSRF_EXEMPT = frozenset({AuthMethod.BEARER, AuthMethod.ACCESS})
 
 
+SHARE_TARGET = "/upload/share"
+"""Where the share sheet of a phone sends files. Only the service worker takes them: the server reads nothing of the
+request and changes nothing, so it needs no token, which a share sheet does not have."""
+
+
 async def check_csrf(request: Request[Any, Any, State]) -> None:
     """Check that the request does not come from another site.
 
@@ -155,7 +160,7 @@ async def check_csrf(request: Request[Any, Any, State]) -> None:
         Forbidden: another site sent it, or its CSRF token has expired.
     """
     caller: Caller = request.scope["caller"]  # type: ignore[typeddict-item]  # set by RequestMiddleware
-    if request.method in SAFE_METHODS or caller.auth_method in _CSRF_EXEMPT:
+    if request.method in SAFE_METHODS or caller.auth_method in _CSRF_EXEMPT or request.url.path == SHARE_TARGET:
         return
     if not _same_origin(request):
         raise Forbidden("This request came from another site.", code="cross_site")

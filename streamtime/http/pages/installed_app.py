@@ -6,11 +6,12 @@ See https://www.w3.org/TR/appmanifest/. Browsers offer to install it over https 
 from typing import Any
 
 import msgspec
-from litestar import get
+from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.response import Response
 
 from streamtime.http.assets import WebFiles
+from streamtime.http.middleware.authentication import SHARE_TARGET
 from streamtime.http.requests import PageRequest
 from streamtime.http.templates import Templates
 from streamtime.translation import current_language, gettext
@@ -52,6 +53,12 @@ async def manifest(files: NamedDependency[WebFiles]) -> Response[bytes]:
                 (gettext("Playlists"), "/playlists"),
             )
         ],
+        "share_target": {
+            "action": SHARE_TARGET,
+            "method": "POST",
+            "enctype": "multipart/form-data",
+            "params": {"files": [{"name": "files", "accept": ["video/*"]}]},
+        },
     }
     return Response(msgspec.json.encode(body), media_type="application/manifest+json", headers=_HEADERS)
 
@@ -61,6 +68,15 @@ async def service_worker(files: NamedDependency[WebFiles]) -> Response[bytes]:
     """Serve the service worker at the root: it may only control pages below its own URL. Browsers revalidate it."""
     script = (files.dist / files.manifest["service-worker.js"]).read_bytes()
     return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+@post(SHARE_TARGET, status_code=200, include_in_schema=False)
+async def share_target(request: PageRequest, templates: NamedDependency[Templates]) -> Response[str]:
+    """Say that shared files did not arrive: the service worker, which takes them, is not there.
+
+    See https://w3c.github.io/web-share-target/.
+    """
+    return templates.page(request, "pages/share-target.html", title=gettext("The files did not arrive"), nav="upload")
 
 
 @get("/offline", include_in_schema=False)
