@@ -9,7 +9,6 @@ from tests.people import PASSWORD
 from tests.proxies import server_behind
 from tests.server import Server
 
-
 SHARE = """() => {
   const form = Object.assign(document.createElement("form"), {
     method: "POST", action: "/upload/share", enctype: "multipart/form-data" });
@@ -23,7 +22,7 @@ SHARE = """() => {
 }"""
 
 
-def test_the_app_says_when_the_server_cannot_be_reached_and_takes_what_is_shared(browser: Browser, chromium: str, tmp_path: Path) -> None:
+def test_the_app_is_offline_and_takes_shared_files(browser: Browser, chromium: str, tmp_path: Path) -> None:
     # Chromium accepts no service worker whose certificate it does not know, unless it ignores all certificates.
     arguments = [*ARGUMENTS, "--ignore-certificate-errors"]
     with server_behind("caddy", tmp_path, metrics_token="") as proxy:

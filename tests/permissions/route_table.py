@@ -69,7 +69,6 @@ ROUTE_RULES: dict[str, dict[str, RouteRule]] = {
     "/manifest.webmanifest": {"GET": RouteRule(everyone)},
     "/service-worker.js": {"GET": RouteRule(everyone)},
     "/offline": {"GET": RouteRule(everyone)},
-    "/upload/share": {"POST": RouteRule(everyone, {})},
     "/sitemap.xml": {"GET": RouteRule(everyone)},
     "/robots.txt": {"GET": RouteRule(everyone)},
     "/login": {
