@@ -110,11 +110,15 @@ class _Photographer:
 def _take(page: Page, path: str, file: Path) -> None:
     page.goto(path)
     wait_page_ready(page)
-    page.evaluate(
-        "Promise.all([...document.images].filter((i) => i.loading !== 'lazy').map((i) => i.decode().catch(() => 0)))"
-    )
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function(_PICTURES_ARE_THERE)
     page.screenshot(path=file)
+
+
+_PICTURES_ARE_THERE = """[...document.images].every((image) => {
+  const { top, bottom, width } = image.getBoundingClientRect();
+  return image.complete || !width || top > innerHeight || bottom < 0;
+})"""
+"""Those in the window. The page may keep a stream of events open, so that its network is never idle."""
 
 
 if __name__ == "__main__":
