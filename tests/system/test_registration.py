@@ -90,7 +90,7 @@ def test_a_revoked_invitation_lets_nobody_in(admin_server: Server, boss: Person)
     assert admin_server.client().get(path).status_code == 404
     wrong = post(boss, INVITES, label="", role="member", uses="0", days="7")
     assert wrong.status_code == 400
-    assert "An invitation is for 1 to 1000 people." in wrong.text
+    assert "An invitation is for 1 to 1,000 people." in wrong.text
 
 
 def test_who_registers_waits_to_be_let_in(start_server: StartServer) -> None:
