@@ -18,6 +18,7 @@ import { connectNotifications } from "./page/notifications.js";
 import { connectPictures } from "./page/pictures.js";
 import { connectPlaylist } from "./page/playlist.js";
 import { connectPreviews } from "./page/preview.js";
+import { connectRemote } from "./page/remote.js";
 import { connectStartAt } from "./page/start-at.js";
 import { connectSuggestions } from "./page/suggestions.js";
 
@@ -39,3 +40,4 @@ connectPreviews();
 connectServiceWorker();
 connectStartAt();
 connectSuggestions();
+connectRemote();

@@ -56,6 +56,12 @@ function showCurrentPill() {
   }
 }
 
+/** @param {any} node of an event's path @returns {boolean} whether it is an open menu, of the page or of the player */
+export function isOpenMenu(node) {
+  if (node.localName === "details") return node.open;
+  return node.localName?.endsWith("-menu") && !node.hidden;
+}
+
 export function connectMenus() {
   showCurrentPill();
   document.addEventListener("click", (event) => {

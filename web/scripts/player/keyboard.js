@@ -1,14 +1,9 @@
 /** Keyboard shortcuts of the player, wherever the focus is, except in elements that take key input. */
 import { isTyping } from "../page/forms.js";
+import { isOpenMenu } from "../page/menus.js";
 
 const RATES = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2];
 const VOLUME_STEP = 0.05;
-
-/** @param {any} node of an event's path @returns {boolean} */
-function isOpenMenu(node) {
-  if (node.localName === "details") return node.open;
-  return node.localName?.endsWith("-menu") && !node.hidden;
-}
 
 /** @param {KeyboardEvent} event @returns {boolean} whether the focused element handles this key itself */
 function isTaken(event) {
