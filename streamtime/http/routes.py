@@ -85,6 +85,7 @@ ROUTES: tuple[Any, ...] = (
     library.library_events,
     live.live,
     bulk_pages.change_many,
+    bulk_pages.share_many,
     bulk_pages.download_many,
     filter_pages.new_filter_page,
     filter_pages.save_filter,

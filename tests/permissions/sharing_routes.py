@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.permissions.rules import RouteRule, account_required, can_manage, everyone, own_group
+from tests.permissions.rules import RouteRule, account_required, can_manage, everyone, library_required, own_group
 
 VIDEO = "/api/v1/videos/{video:str}/grants"
 PLAYLIST = "/api/v1/playlists/{playlist:str}/grants"
@@ -22,6 +22,7 @@ SHARING_RULES: dict[str, dict[str, RouteRule]] = {
         }
         for grants in (VIDEO, PLAYLIST)
     },
+    "/library/share": {"POST": RouteRule(library_required, {"data": {"all": "yes"}})},
     "/upload/share": {"POST": RouteRule(everyone, {})},
     "/people-names": {"GET": RouteRule(account_required)},
     "/shared": {"GET": RouteRule(account_required)},

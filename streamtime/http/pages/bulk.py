@@ -11,7 +11,7 @@ from litestar.response import Redirect, Response, Stream
 from streamtime.auth.access import Access, Caller
 from streamtime.auth.audit import Actor
 from streamtime.errors import Conflict, Invalid
-from streamtime.http.grantees import find_grantee
+from streamtime.http.grantees import find_grantee, people_like
 from streamtime.http.library_filter import VISIBILITIES, LibraryFilter
 from streamtime.http.requests import PageRequest, read_form, require_uploader
 from streamtime.http.services import (
@@ -76,6 +76,31 @@ async def change_many(
     outcomes, left = await _run_all(library, caller, selection, change, actor)
     query = result_query(action, outcomes, change.batch if videos.trash.retention_days else None, left=left)
     return Redirect(f"{shown.href}{'&' if shown.text else '?'}{query}", status_code=303)
+
+
+@post("/library/share", status_code=200, include_in_schema=False)
+async def share_many(
+    request: PageRequest,
+    caller: NamedDependency[Caller],
+    accounts: NamedDependency[AccountServices],
+    sharing: NamedDependency[SharingServices],
+    templates: NamedDependency[Templates],
+) -> Response[str]:
+    """Ask whom to share the videos in `videos`, or `all` of the filter, with."""
+    owner_id = require_uploader(caller)
+    fields, ids = await read_form(request, "filter", "all"), await _ids(request)
+    if not (ids or fields["all"]):
+        raise Invalid("Choose some videos first.", field="videos")
+    return templates.page(
+        request,
+        "pages/bulk-share.html",
+        title=gettext("People and groups"),
+        nav="library",
+        fields=fields,
+        ids=[] if fields["all"] else ids,
+        groups=await sharing.groups.list_for_owner(owner_id),
+        people=await people_like("", caller, accounts),
+    )
 
 
 @post("/library/download", include_in_schema=False)

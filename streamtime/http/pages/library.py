@@ -22,7 +22,6 @@ from streamtime.http.services import (
     AccountServices,
     LibraryServices,
     PlaylistServices,
-    SharingServices,
     StreamServices,
     VideoServices,
 )
@@ -177,7 +176,6 @@ async def library(
     clock: NamedDependency[Clock],
     library: NamedDependency[LibraryServices],
     playlists: NamedDependency[PlaylistServices],
-    sharing: NamedDependency[SharingServices],
     templates: NamedDependency[Templates],
     cursor: Cursor = "",
     binned: Text = "",
@@ -207,7 +205,6 @@ async def library(
         api_filter=msgspec.json.encode(shown.api_filter).decode(),
         saved=saved_filter_views(await library.filters.list(owner_id), shown),
         playlists=await playlists.repository.titles(owner_id, limit=_CHOICES),
-        groups=await sharing.groups.list_for_owner(owner_id),
         days=videos.trash.retention_days,
         binned=await _trashed(binned, caller, videos) if binned else None,
         did=bulk_notice(request.query_params),

@@ -106,10 +106,6 @@ class Bulk {
     const body = { action };
     if (action === "visibility") body.visibility = fields.get("visibility");
     if (action.endsWith("_tags")) body.tags = fields.get("tags").split(",");
-    if (action === "share") {
-      const person = fields.get("person").trim();
-      Object.assign(body, person ? { person } : { group: fields.get("group") || null });
-    }
     if (action === "add_to_playlist") body.playlist = await this.#playlist(fields);
     const { filter, sort } = this.#form.dataset;
     if (this.#selection.isAll) return [{ ...body, filter: JSON.parse(filter), sort }];
