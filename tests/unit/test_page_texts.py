@@ -17,6 +17,8 @@ CODE = re.compile(r"<(code|kbd|pre)\b.*?</\1>", re.DOTALL)
 IN_TAG = re.compile(r"(?<=\s)(?:title|aria-label|placeholder|alt|label|data-(?:copied|more|less|drop))=\"([^\"]*)\"")
 JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 TAG = re.compile(r"<[^>]*>", re.DOTALL)
+ATTRIBUTE = re.compile(r"[\w:-]+=\"[^\"]*\"")
+"""Outside a tag, in a macro for one."""
 WORD = re.compile(r"[^\W\d_]{2,}")
 BLOCK_OF_NAMES = re.compile(r"\{% block (?:body_class|frame_class|\w*class) %\}.*?\{% endblock %\}", re.DOTALL)
 
@@ -62,7 +64,7 @@ def unmarked_in(source: str) -> Iterator[str]:
         source = gone.sub(" ", source)
     for value in IN_TAG.findall(JINJA.sub(" ", source)):
         yield from WORD.findall(value)
-    yield from WORD.findall(TAG.sub(" ", JINJA.sub(" ", source)))
+    yield from WORD.findall(ATTRIBUTE.sub(" ", TAG.sub(" ", JINJA.sub(" ", source))))
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
