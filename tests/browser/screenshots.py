@@ -114,7 +114,7 @@ def _take(page: Page, path: str, file: Path) -> None:
     page.screenshot(path=file)
 
 
-_PICTURES_ARE_THERE = """[...document.images].every((image) => {
+_PICTURES_ARE_THERE = """() => [...document.images].every((image) => {
   const { top, bottom, width } = image.getBoundingClientRect();
   return image.complete || !width || top > innerHeight || bottom < 0;
 })"""
