@@ -57,6 +57,8 @@ class InjectionServer:
             *(InjectionPage(who, f"/search?q={quote(payload('title'))}", ("title",)) for who in ("owner", "nobody")),
             InjectionPage("owner", "/library", ("title", "broken")),
             InjectionPage("owner", f"/library?q={asked}"),
+            InjectionPage("owner", "/notices", ("title", "broken")),
+            InjectionPage("owner", "/notices/panel", ("title", "broken")),
             InjectionPage("owner", "/watch-later", ("title", "display")),
             InjectionPage("owner", f"{watch}/playlists", ("title",)),
             InjectionPage("owner", f"/library?binned={binned}", ("title",)),

@@ -111,6 +111,7 @@ def _take(page: Page, path: str, file: Path) -> None:
     page.goto(path)
     wait_page_ready(page)
     page.wait_for_function(_PICTURES_ARE_THERE)
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
     page.screenshot(path=file)
 
 

@@ -107,3 +107,45 @@ def test_two_people_see_each_others_changes(
 def follows(page: Page) -> None:
     """Wait until the page has its stream."""
     page.wait_for_function("() => globalThis.streamtimeTab?.isOpen")
+
+
+def test_a_browser_notifies_once_for_all_tabs_while_they_are_hidden(
+    shared_server: Server, open_context: OpenContext
+) -> None:
+    """Chromium without a window hides no tab and shows no notification, so the test stands in for both."""
+    eve = shared_server.person("eve")
+    context = open_context(shared_server.url, eve)
+    context.grant_permissions(["notifications"])
+    context.add_init_script(
+        """
+        window.shown = [];
+        window.Notification = class { static permission = "default"; static async requestPermission() {
+          return (window.Notification.permission = "granted"); }
+          constructor(title, options) { window.shown.push([options.body, options.data.page]); } };
+        if (location.protocol === "http:" && localStorage.getItem("hide")) {
+          window.Notification.permission = "granted";
+          Object.defineProperty(document, "hidden", { get: () => true });
+        }
+        """
+    )
+    settings = context.new_page()
+    settings.goto("/settings/notices")
+    switch = settings.get_by_role("switch", name="Notifications of this browser")
+    expect(switch).not_to_be_checked()
+    switch.check()
+    expect(switch).to_be_checked()
+    settings.evaluate("localStorage.setItem('hide', 'yes')")
+    tabs = [settings, context.new_page(), context.new_page()]
+    for tab in tabs:
+        tab.goto("/history")
+        follows(tab)
+        expect(tab.get_by_label("Notices", exact=True)).to_be_visible()
+    fail_a_video(eve, "Told")
+    for tab in tabs:
+        expect(tab.get_by_label("Notices, 1 unread")).to_be_visible()
+
+    def shown() -> list[str]:
+        return [text for tab in tabs for text, _ in tab.evaluate("window.shown")]
+
+    wait_until(shown, "a notification")
+    assert shown() == ["“Told” could not be prepared"]

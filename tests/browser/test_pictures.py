@@ -9,7 +9,7 @@ from tests.browser.browser_monitor import BrowserMonitor
 from tests.browser.conftest import OpenContext
 from tests.images import UPRIGHT, make_picture, quadrant_colours
 from tests.people import Person
-from tests.server import Server
+from tests.server import Server, wait_until
 
 SHOWN = "(image) => image.complete && image.naturalWidth"
 
@@ -18,8 +18,7 @@ def seen_in_the_menu(page: Page) -> int:
     """How wide the picture is that the menu shows, in pixels of its own."""
     image = page.get_by_label("Account").locator("img.avatar")
     expect(image).to_be_visible()
-    page.wait_for_load_state("networkidle")
-    width: int = image.evaluate(SHOWN)
+    width: int = wait_until(lambda: image.evaluate(SHOWN), "the picture is loaded")
     return width
 
 

@@ -113,4 +113,24 @@ class ShareWithGroup(RequestOperation):
         assert [each["id"] for each in grants] in ([[self.group]] if self.shared else [[], [self.group]])
 
 
-LIST_OPERATIONS: tuple[type[Operation], ...] = (MakePlaylist, Mark, ForgetHistory, ShareWithGroup)
+class MuteNotices(RequestOperation):
+    """Kinds of notices are turned off."""
+
+    name: ClassVar = "mute"
+    keeps = True
+    path: ClassVar = "/api/v1/me/notices/muted"
+
+    def prepare(self, server: TracedServer, film: bytes) -> None:  # noqa: ARG002  # as in the protocol
+        server.ann.api.put(self.path, json={"muted": []}).raise_for_status()
+        self.done = False
+
+    def ask(self, server: TracedServer) -> None:
+        server.ann.api.put(self.path, json={"muted": ["new_video", "shared"]}).raise_for_status()
+        self.done = True
+
+    def check(self, server: TracedServer) -> None:
+        muted = server.ann.api.get(self.path).raise_for_status().json()["muted"]
+        assert muted in ([["new_video", "shared"]] if self.done else [[], ["new_video", "shared"]])
+
+
+LIST_OPERATIONS: tuple[type[Operation], ...] = (MakePlaylist, Mark, ForgetHistory, ShareWithGroup, MuteNotices)
