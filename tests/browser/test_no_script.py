@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -109,6 +110,27 @@ def test_lists_are_sorted_and_searched_by_links_and_forms(plain: Page, ada: Pers
     plain.get_by_role("searchbox", name="Search videos").fill("Listed 01")
     plain.keyboard.press("Enter")
     expect(plain.locator(".card")).to_have_count(1)
+
+
+def test_a_playlist_is_made_ordered_and_deleted(plain: Page, ada: Person, clip: MakeClip) -> None:
+    path = clip("plain.mp4", duration_s=2, width=320, height=180)
+    videos = [actions.upload_and_wait(ada, path, title=title) for title in ("Side A", "Side B")]
+    sign_in(plain, ada)
+    plain.goto(f"/watch/{videos[0]}/playlists")
+    plain.get_by_label("Title").fill("By forms")
+    plain.get_by_role("button", name="Create and add").click()
+    expect(plain.get_by_role("button", name="By forms")).to_have_attribute("aria-pressed", "true")
+    plain.goto(f"/watch/{videos[1]}/playlists")
+    plain.get_by_role("button", name="By forms").click()
+    plain.goto("/playlists")
+    plain.get_by_role("link", name="By forms").click()
+    rows = plain.locator(".playlist-link")
+    expect(rows).to_have_text(["Side A", "Side B"])
+    plain.locator(f"#item-{videos[1]}").get_by_role("button", name="Move up").click()
+    expect(rows).to_have_text(["Side B", "Side A"])
+    plain.goto(f"{urlsplit(plain.url).path}/delete")
+    plain.get_by_role("button", name="Delete").click()
+    expect(plain.get_by_role("link", name="By forms")).to_have_count(0)
 
 
 def test_the_upload_page_says_what_it_needs(plain: Page, ada: Person) -> None:
