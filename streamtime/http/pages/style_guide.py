@@ -94,6 +94,7 @@ def _card(title: str, **values: Any) -> VideoCard:  # noqa: ANN401  # those of V
         "failure_message": None,
         "failure_is_final": False,
         "can_manage": values.get("state") in {"processing", "failed"},
+        "shared_with": 0,
         "views": 0,
         "watched_percent": 0,
         "resume_ms": 0,
