@@ -1,4 +1,4 @@
-"""The choice of the pages' language, in the menu of every page."""
+"""The choice of the pages' language, in the menu of every page for visitors."""
 
 from typing import Any
 
