@@ -117,9 +117,10 @@ def test_the_seek_bar_and_menus_are_drawn_in_our_colours(page: Page, long_film: 
     assert "oklch(0.81 0.105 190)" in page.evaluate(_RING)
 
 
-def test_the_settings_tab_that_is_open_is_in_sight_on_a_phone(page: Page) -> None:
-    page.set_viewport_size(PHONE)
-    for path in ("/settings/sessions", "/settings/tokens", "/settings/account"):
+def test_the_open_tab_of_administration_is_in_sight(shared_server: Server, open_context: OpenContext) -> None:
+    admin = shared_server.person("tabs", admin=True)
+    page = open_context(shared_server.url, admin, viewport=PHONE).new_page()
+    for path in ("/admin/people", "/admin/settings", "/admin/audit"):
         page.goto(path)
         expect(page.locator("html[data-script]")).to_have_count(1)
         expect(page.locator(".settings-tabs [aria-current]")).to_be_in_viewport(ratio=1)
