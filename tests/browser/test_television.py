@@ -1,5 +1,7 @@
 """The television layout, by the keys of a remote control alone: arrows, Enter and Back."""
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -7,8 +9,8 @@ from tests.browser import actions
 from tests.browser.conftest import OpenContext
 from tests.browser.page_checks import is_too_wide
 from tests.multitrack_clip import make_multitrack_clip
-from tests.people import PASSWORD, Person
-from tests.server import Server
+from tests.people import PASSWORD
+from tests.server import Server, running_server
 
 USER_AGENT = (
     "Mozilla/5.0 (SMART-TV; Linux; Tizen 8.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 TV Safari/537.36"
@@ -18,14 +20,21 @@ MOST_STEPS = 30
 
 
 @pytest.fixture(scope="module")
-def film(ada: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
+def sofa() -> Iterator[Server]:
+    """A server of its own, since the arrows lead to what else there is."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def film(sofa: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = make_multitrack_clip(tmp_path_factory.mktemp("tv") / "film.mkv", duration_s=20)
-    return actions.upload_and_wait(ada, path, title="For the sofa", visibility="public")
+    return actions.upload_and_wait(sofa.person("ada"), path, title="For the sofa", visibility="public")
 
 
 @pytest.fixture
-def television(open_context: OpenContext, shared_server: Server) -> Page:
-    context = open_context(shared_server.url, viewport={"width": 1920, "height": 1080}, user_agent=USER_AGENT)
+def television(open_context: OpenContext, sofa: Server) -> Page:
+    context = open_context(sofa.url, viewport={"width": 1920, "height": 1080}, user_agent=USER_AGENT)
     return context.new_page()
 
 

@@ -215,7 +215,7 @@ def test_the_menu_is_walked_by_keys_and_gives_the_focus_back(watch: Page) -> Non
     watch.keyboard.press("Enter")
     first = watch.locator("media-chrome-menu-item").filter(has_text="Copy link at this moment")
     expect(first).to_be_focused()
-    for _ in range(3):
+    for _ in range(4):
         watch.keyboard.press("ArrowDown")
     expect(watch.locator("[data-player-do=loop]")).to_be_focused()
     watch.keyboard.press("Space")
