@@ -77,7 +77,9 @@ def of_shared_playlists(condition: ColumnElement[bool], *columns: ColumnElement[
     query = select(*columns).select_from(playlist_grants)
     query = query.join(playlists, playlists.c.id == playlist_grants.c.playlist_id)
     query = query.join(playlist_items, playlist_items.c.playlist_id == playlist_grants.c.playlist_id)
-    query = query.join(own, and_(own.c.id == playlist_items.c.video_id, own.c.owner_id == playlists.c.owner_id))
+    # Plus 0 keeps SQLite from looking through all playlists of the owner by their index.
+    is_of_owner = own.c.owner_id == playlists.c.owner_id + 0
+    query = query.join(own, and_(own.c.id == playlist_items.c.video_id, is_of_owner))
     return query.where(playlist_grants.c.with_videos, condition)
 
 
