@@ -31,6 +31,7 @@ from streamtime.uploads.terminate import Termination, UploadExpiry
 from streamtime.uploads.upload import UploadLimits, UploadRepository, UploadSpace
 from streamtime.videos.account_deletion import AccountDeletion
 from streamtime.videos.adoption import Adoption
+from streamtime.videos.announcements import Announcements
 from streamtime.videos.bulk import Bulk, BulkChanges
 from streamtime.videos.captions import Captions
 from streamtime.videos.chapters import Chapters
@@ -39,6 +40,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor, PosterChoice
 from streamtime.videos.events import Timeline, VideoEventPublisher
+from streamtime.videos.following import Following
 from streamtime.videos.grants import Grants
 from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
@@ -107,7 +109,8 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
         search_indexer=indexer,
         watching=watching,
         marks=Marks(base.database, base.clock),
-        editor=Editor(base.database, PosterChoice(work), publisher, audit, base.clock),
+        following=Following(base.database, base.clock),
+        editor=Editor(base.database, PosterChoice(work), publisher, Announcements(base.notices), audit, base.clock),
         ingest=ingest,
         lifecycle=lifecycle,
         jobs=VideoJobs(work, updater, files.renditions, timeline, lifecycle),
@@ -129,7 +132,8 @@ def build_videos(config: Config, base: Infrastructure) -> VideoServices:
 def build_playlists(base: Infrastructure) -> PlaylistServices:
     """Build the services for playlists."""
     return PlaylistServices(
-        VideoPlaylists(base.database, base.bus, base.clock), PlaylistItems(base.database, base.bus, base.clock)
+        VideoPlaylists(base.database, base.bus, base.clock),
+        PlaylistItems(base.database, base.bus, Announcements(base.notices), base.clock),
     )
 
 

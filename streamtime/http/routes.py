@@ -9,6 +9,7 @@ from streamtime.http.api import (
     captions,
     chapters,
     events,
+    following,
     grants,
     groups,
     history,
@@ -65,6 +66,7 @@ from streamtime.http.pages import (
     watch_history,
 )
 from streamtime.http.pages import bulk as bulk_pages
+from streamtime.http.pages import following as following_pages
 from streamtime.http.pages import grants as grant_pages
 from streamtime.http.pages import groups as group_pages
 from streamtime.http.pages import notices as notice_pages
@@ -130,6 +132,9 @@ ROUTES: tuple[Any, ...] = (
     grant_pages.share_playlist,
     grant_pages.people_names,
     grant_pages.shared_with_me,
+    following_pages.following_page,
+    following_pages.follow_person,
+    following_pages.follow_playlist,
     group_pages.groups_page,
     group_pages.make_group,
     group_pages.group_page,
@@ -329,6 +334,10 @@ ROUTES: tuple[Any, ...] = (
     grants.list_playlist_grants,
     grants.put_playlist_grant,
     grants.delete_playlist_grant,
+    following.get_following,
+    following.list_followed_videos,
+    following.follow,
+    following.unfollow,
     groups.list_groups,
     groups.create_group,
     groups.get_group,

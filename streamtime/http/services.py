@@ -63,6 +63,7 @@ from streamtime.videos.deletion import VideoDeletion
 from streamtime.videos.duplicates import Duplicates
 from streamtime.videos.editing import Editor
 from streamtime.videos.events import EventBus, Timeline
+from streamtime.videos.following import Following
 from streamtime.videos.grants import Grants
 from streamtime.videos.home import StartPage
 from streamtime.videos.ingest import VideoIngest
@@ -138,6 +139,7 @@ class VideoServices:
     search_indexer: SearchIndexer
     watching: Watching
     marks: Marks
+    following: Following
     editor: Editor
     ingest: VideoIngest
     lifecycle: Lifecycle

@@ -26,6 +26,7 @@ from streamtime.database.tables.auth import (
 )
 from streamtime.database.tables.playlists import playlists
 from streamtime.database.tables.sharing import (
+    follows,
     group_members,
     groups,
     playlist_grants,
@@ -43,6 +44,7 @@ from streamtime.videos.video import select_videos, video_from_row
 
 _OWN = (
     api_tokens,
+    follows,
     group_members,
     invites,
     muted_notices,
@@ -153,6 +155,7 @@ class AccountDeletion:
         await tx.execute(delete(playlists).where(playlists.c.owner_id == user.id))
         await tx.execute(delete(saved_filters).where(saved_filters.c.owner_id == user.id))
         await tx.execute(delete(notices).where(notices.c.person_id == user.id))
+        await tx.execute(delete(follows).where(follows.c.person_id == user.id))
         own_drops = select(upload_requests.c.id).where(upload_requests.c.owner_id == user.id)
         await tx.execute(update(uploads).where(uploads.c.drop_id.in_(own_drops)).values(drop_id=None))
         await tx.execute(delete(upload_requests).where(upload_requests.c.owner_id == user.id))

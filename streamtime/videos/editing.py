@@ -14,6 +14,7 @@ from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid
 from streamtime.translation import gettext, number_text
+from streamtime.videos.announcements import Announcements
 from streamtime.videos.events import VideoEventPublisher
 from streamtime.videos.job_kinds import WorkQueue
 from streamtime.videos.recording_date import chosen_date, recorded_columns
@@ -71,9 +72,16 @@ class Editor:
     """Applies edits to videos."""
 
     def __init__(
-        self, database: Database, posters: PosterChoice, publisher: VideoEventPublisher, audit: AuditLog, clock: Clock
+        self,
+        database: Database,
+        posters: PosterChoice,
+        publisher: VideoEventPublisher,
+        announcements: Announcements,
+        audit: AuditLog,
+        clock: Clock,
     ) -> None:
         self._database = database
+        self._announcements = announcements
         self._posters = posters
         self._publisher = publisher
         self._audit = audit
@@ -158,6 +166,8 @@ class Editor:
         change = {"before": row["visibility"], "now": wanted.value}
         await self._audit.record(tx, by, AuditEvent.VISIBILITY_CHANGED, row["public_id"], title=row["title"], **change)
         await tx.bump_epoch()
+        if row["visibility"] not in LISTED_VISIBILITIES:
+            await self._announcements.announce(tx, row["id"])
         return True
 
 

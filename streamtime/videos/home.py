@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from streamtime.auth.access import Caller
 from streamtime.database.tables.auth import users
+from streamtime.database.tables.sharing import follows
 from streamtime.database.tables.videos import video_tags, videos
 from streamtime.database.transaction import Database
 from streamtime.videos.listing import ListScope, Query, conditions, date_column, encode_cursor
@@ -51,6 +52,8 @@ class Home:
     tags: list[str]
     people: list[Person]
     playlists: list[PlaylistSummary]
+    follows: bool
+    """Whether the caller follows a person or a playlist, if there are videos."""
 
 
 class StartPage:
@@ -82,14 +85,16 @@ class StartPage:
             tags=tags,
             people=_people(recent, caller),
             playlists=[each for each in summarized(lists, sums, found) if each.count],
+            follows=bool(recent and recent[0].follows),
         )
 
 
 async def _recent(connection: AsyncConnection, caller: Caller) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return the row ids of the newest videos that are listed for the caller, their dates and their owners."""
+    """Return the newest videos that are listed for the caller, with owner, and whether the caller follows anyone."""
     published = date_column(ListScope.LISTED)
     owner = (users.c.public_id, users.c.name, users.c.display_name, users.c.picture_version)
-    query = select(videos.c.id, published.label("published"), videos.c.owner_id, *owner)
+    following = select(follows.c.id).where(follows.c.user_id == (caller.user_id or -1)).exists().label("follows")
+    query = select(videos.c.id, published.label("published"), videos.c.owner_id, *owner, following)
     query = query.join(users, videos.c.owner_id == users.c.id)
     query = query.where(*conditions(caller, Query(scope=ListScope.LISTED)))
     query = query.order_by(published.desc(), videos.c.id.desc()).limit(RECENT)

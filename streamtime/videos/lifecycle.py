@@ -102,8 +102,7 @@ class Lifecycle:
         """Mark a video as playable if it has a `growing` rendition with enough segments, or a complete one."""
         if not growing and not await is_playable(tx, video.id):
             return
-        await self._updater.update(tx, video, playable=True)
-        await tx.bump_epoch()
+        await self._updater.set_playable(tx, video)
         await self._timeline.add(tx, video.id, "playable", "It can be watched.")
 
     async def set_poster(self, tx: Transaction, video: Video, object_id: int) -> None:
@@ -278,8 +277,7 @@ class Lifecycle:
             await self._drop_original(tx, video)
         if await self._renditions.drop_outdated(tx, video.id):
             await self.queue_garbage_collection(tx)
-        await self._updater.update(tx, video, state=VideoState.READY, playable=True, progress=1.0, stage="")
-        await tx.bump_epoch()
+        await self._updater.set_playable(tx, video, state=VideoState.READY, progress=1.0, stage="")
         await self.queue_stills(tx, video)
         await self._timeline.add(tx, video.id, "ready", "Everything is prepared.")
         self._updater.clear_progress(tx, video)

@@ -35,7 +35,7 @@ from streamtime.videos.search_index import (
 from streamtime.videos.search_text import SearchQuery, parse_query
 from streamtime.videos.trash import IN_TRASH
 from streamtime.videos.video import Video, VideoState, read_videos_in_order
-from streamtime.videos.viewers import shared_videos
+from streamtime.videos.viewers import followed_videos, shared_videos
 
 MAX_LIMIT = 100
 CANDIDATES = 1_000
@@ -59,6 +59,8 @@ class ListScope(StrEnum):
     """All videos listed for the caller, and the caller's own in every state."""
     LISTED = "listed"
     """The Explore page: playable videos listed for the caller."""
+    FOLLOWED = "followed"
+    """Of those of the Explore page, the videos of people and in playlists that the caller follows."""
     OWN = "own"
     """The caller's own videos, in every state and visibility."""
 
@@ -214,6 +216,8 @@ def _scope(caller: Caller, scope: ListScope) -> ColumnElement[bool]:
     visibilities = [visibility.value for visibility in listed_visibilities(caller)]
     allowed = or_(videos.c.visibility.in_(visibilities), shared_videos(caller))
     listed = and_(allowed, videos.c.playable)
+    if scope is ListScope.FOLLOWED:
+        return and_(listed, followed_videos(caller))
     if scope is ListScope.LISTED or not caller.signed_in:
         return listed
     return or_(listed, _is_own(caller))
@@ -268,7 +272,8 @@ def _filtered(filters: Filters, date: ColumnElement[Any]) -> list[ColumnElement[
 
 def date_column(scope: ListScope) -> ColumnElement[Any]:
     """Return the date by which a list is ordered: when a video was published, or when it was uploaded."""
-    return videos.c.published_at_ms if scope is ListScope.LISTED else videos.c.created_at_ms
+    listed = scope in {ListScope.LISTED, ListScope.FOLLOWED}
+    return videos.c.published_at_ms if listed else videos.c.created_at_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from streamtime.auth.access import Caller, watchable_visibilities
+from streamtime.auth.access import Caller
 from streamtime.auth.notices import ADMIN_KINDS, NoticeKind
 from streamtime.database.tables.auth import notices, users
 from streamtime.database.tables.playlists import playlists
@@ -15,7 +15,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database
 from streamtime.errors import Invalid
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
-from streamtime.videos.viewers import shared_playlists
+from streamtime.videos.viewers import visible_playlists
 from streamtime.videos.watching import watchable_videos
 
 
@@ -110,19 +110,13 @@ def _visible(query: Select[Any], caller: Caller) -> Select[Any]:
     conditions = [
         notices.c.user_id == caller.user_id,
         or_(notices.c.video_id.is_(None), and_(*watchable_videos(caller))),
-        or_(notices.c.playlist_id.is_(None), _watchable_playlist(caller)),
+        or_(notices.c.playlist_id.is_(None), visible_playlists(caller)),
         or_(notices.c.person_id.is_(None), users.c.deleted_at_ms.is_(None)),
         or_(notices.c.kind != waiting, users.c.awaiting_at_ms.is_not(None)),
     ]
     if not caller.is_admin:
         conditions.append(notices.c.kind.not_in([kind.value for kind in ADMIN_KINDS]))
     return joined.where(*conditions)
-
-
-def _watchable_playlist(caller: Caller) -> ColumnElement[bool]:
-    shared = [visibility.value for visibility in watchable_visibilities(caller)]
-    listed = playlists.c.visibility.in_(shared)
-    return or_(playlists.c.owner_id == caller.user_id, listed, shared_playlists(caller))
 
 
 def _notice(row: Mapping[str, Any]) -> Notice:

@@ -19,6 +19,7 @@ from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.errors import Conflict, Invalid, NotFound
 from streamtime.translation import gettext, number_text
+from streamtime.videos.announcements import Announcements
 from streamtime.videos.episodes import Episode, find_episode
 from streamtime.videos.events import EventBus, PlaylistChanged
 from streamtime.videos.listing import MAX_LIMIT, NonNegative, decode_cursor, encode_cursor
@@ -63,9 +64,10 @@ class PlayQueue:
 class PlaylistItems:
     """Lists and changes the videos of a playlist. The callers of its methods check the access to the playlist."""
 
-    def __init__(self, database: Database, bus: EventBus, clock: Clock) -> None:
+    def __init__(self, database: Database, bus: EventBus, announcements: Announcements, clock: Clock) -> None:
         self._database = database
         self._bus = bus
+        self._announcements = announcements
         self._clock = clock
 
     async def page(self, caller: Caller, playlist: Playlist, *, limit: int, cursor: str = "") -> ItemPage:
@@ -114,6 +116,7 @@ class PlaylistItems:
         if (await tx.execute(shared.limit(1))).first() is not None:
             await publish(tx, and_(videos.c.id == video.id, videos.c.owner_id == playlist.owner_id), now)
             await tx.bump_epoch()  # people that it is shared with may watch the video from now on
+        await self._announcements.announce_added(tx, playlist.id, video.id)
         await self._touch(tx, playlist)
         return True
 

@@ -13,8 +13,9 @@ from streamtime.clock import Clock
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Database, Transaction
 from streamtime.hls.segment_index import SegmentIndex
+from streamtime.videos.announcements import Announcements
 from streamtime.videos.events import ChangeKind, VideoEventPublisher
-from streamtime.videos.video import Video, VideoNotFound
+from streamtime.videos.video import Video, VideoNotFound, require_not_deleted
 
 
 class GrowingRenditions:
@@ -135,6 +136,7 @@ class VideoUpdater:
         self._publisher = publisher
         self._progress = progress
         self._notices = notices
+        self._announcements = Announcements(notices)
         self._clock = clock
 
     async def update(self, tx: Transaction, video: Video, **values: object) -> None:
@@ -149,6 +151,18 @@ class VideoUpdater:
         if done.rowcount == 0:
             raise VideoNotFound
         self._publisher.publish_on_commit(tx, video)
+
+    async def set_playable(self, tx: Transaction, video: Video, **values: object) -> None:
+        """Update these columns and mark the video as playable; followers are told if it was not.
+
+        Raises:
+            VideoNotFound: it has been deleted.
+        """
+        was_playable = (await require_not_deleted(tx, video.id))["playable"]
+        await self.update(tx, video, playable=True, **values)
+        await tx.bump_epoch()
+        if not was_playable:
+            await self._announcements.announce(tx, video.id)
 
     async def notify_owner(self, tx: Transaction, video: Video, kind: NoticeKind, **detail: str) -> None:
         """Add a notice about a video for its owner; about a version, it is one about the video that it replaces."""

@@ -6,14 +6,28 @@ belong to the owner of the playlist, so that nobody opens a video of another per
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, false, func, or_, select, union, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Table,
+    and_,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.selectable import ScalarSelect
 
-from streamtime.auth.access import Caller
+from streamtime.auth.access import Caller, watchable_visibilities
 from streamtime.clock import EpochMs
 from streamtime.database.tables.playlists import playlist_items, playlists
-from streamtime.database.tables.sharing import group_members, playlist_grants, video_grants
+from streamtime.database.tables.sharing import follows, group_members, playlist_grants, video_grants
 from streamtime.database.tables.videos import videos
 from streamtime.database.transaction import Transaction
 
@@ -33,6 +47,24 @@ def shared_videos(caller: Caller) -> ColumnElement[bool]:
     return or_(videos.c.id.in_(direct), videos.c.id.in_(listed))
 
 
+def followed_videos(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition for videos of people and in playlists that the caller follows and may see."""
+    of_caller = follows.c.user_id == caller.user_id if caller.signed_in else false()
+    people = select(follows.c.person_id).where(of_caller, follows.c.person_id.is_not(None))
+    listed = select(playlist_items.c.video_id).select_from(follows)
+    listed = listed.join(playlists, playlists.c.id == follows.c.playlist_id)
+    listed = listed.join(playlist_items, playlist_items.c.playlist_id == playlists.c.id)
+    listed = listed.where(of_caller, visible_playlists(caller))
+    # The sign keeps SQLite from the index of owners: in the order of dates, the newest are found first.
+    return or_(literal_column("+videos.owner_id").in_(people), videos.c.id.in_(listed))
+
+
+def visible_playlists(caller: Caller) -> ColumnElement[bool]:
+    """Return the condition for playlists that the caller may see: their own, by visibility, and shared ones."""
+    shown = playlists.c.visibility.in_([each.value for each in watchable_visibilities(caller)])
+    return or_(playlists.c.owner_id == caller.user_id, shown, shared_playlists(caller))
+
+
 def shared_playlists(caller: Caller) -> ColumnElement[bool]:
     """Return the condition for playlists that are shared with the caller."""
     if not caller.signed_in or caller.user_id is None or caller.only_video is not None:
@@ -46,18 +78,26 @@ def grant_count(grants: Table, subject: Column[int], row: ColumnElement[Any]) ->
     return select(func.count()).select_from(grants).where(subject == row).scalar_subquery()
 
 
-async def read_video_viewers(connection: AsyncConnection, video_id: int) -> frozenset[int]:
-    """Return the row ids of the accounts that a video is shared with."""
+def video_viewers(video_id: int) -> CompoundSelect[Any]:
+    """Select the row ids of the accounts that a video is shared with."""
     direct = _accounts(select(video_grants).where(video_grants.c.video_id == video_id))
     listed = of_shared_playlists(playlist_items.c.video_id == video_id, *playlist_grants.c)
-    rows = await connection.execute(union(*direct, *_accounts(listed)))
-    return frozenset(rows.scalars())
+    return union(*direct, *_accounts(listed))
+
+
+def playlist_viewers(playlist_id: int) -> CompoundSelect[Any]:
+    """Select the row ids of the accounts that a playlist is shared with."""
+    return union(*_accounts(select(playlist_grants).where(playlist_grants.c.playlist_id == playlist_id)))
+
+
+async def read_video_viewers(connection: AsyncConnection, video_id: int) -> frozenset[int]:
+    """Return the row ids of the accounts that a video is shared with."""
+    return frozenset((await connection.execute(video_viewers(video_id))).scalars())
 
 
 async def read_playlist_viewers(connection: AsyncConnection, playlist_id: int) -> frozenset[int]:
     """Return the row ids of the accounts that a playlist is shared with."""
-    chosen = select(playlist_grants).where(playlist_grants.c.playlist_id == playlist_id)
-    return frozenset((await connection.execute(union(*_accounts(chosen)))).scalars())
+    return frozenset((await connection.execute(playlist_viewers(playlist_id))).scalars())
 
 
 def in_playlist_of_owner(playlist_id: int, owner_id: int) -> ColumnElement[bool]:

@@ -105,6 +105,7 @@ class InjectionServer:
             InjectionPage("admin", self.paths["group"], ("group", "display")),
             InjectionPage("admin", "/people-names?person=mallory", ("display",)),
             InjectionPage("admin", "/shared", ("title", "display", "playlist")),
+            InjectionPage("admin", "/following", ("title", "display", "playlist")),
             InjectionPage("nobody", self.paths["drop"], ("drop",)),
             InjectionPage("nobody", self.paths["join"]),
             InjectionPage("nobody", f"/login?next=/{asked}"),
@@ -202,6 +203,8 @@ def _groups(stage: InjectionServer) -> None:
         api.put(f"/api/v1/groups/{group}/members/{member.name}").raise_for_status()
     for shared in (f"videos/{stage.videos['video']}", stage.paths["playlist"].lstrip("/")):
         api.put(f"/api/v1/{shared}/grants/groups/{group}").raise_for_status()
+    for followed in (f"people/{stage.owner.name}", stage.paths["playlist"].lstrip("/")):
+        stage.admin.api.put(f"/api/v1/me/following/{followed}").raise_for_status()
     stage.paths["group"] = f"/groups/{group}"
 
 

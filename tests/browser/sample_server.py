@@ -60,6 +60,8 @@ class SampleServer:
             "share a playlist with people": f"/playlists/{self.playlist}/people",
             "share with people": f"/watch/{self.ready}/people",
             "shared with you": "/shared",
+            "following": "/following",
+            "somebody to follow": "/@ben",
             "groups": "/groups",
             "groups of all accounts": "/groups?every=yes",
             "group": f"/groups/{self.group}",
@@ -179,11 +181,12 @@ def open_sample_server(folder: Path) -> Iterator[SampleServer]:
 
 
 def share(server: Server, owner: Person, video: str) -> str:
-    """A group with one member, which a video is shared with; its id."""
+    """A group with one member, whom the owner follows, which a video is shared with; its id."""
     server.run("user", "create", "ben", "--password-stdin", given=Person.password + "\n")
     group: str = owner.api.post("/api/v1/groups", json={"name": "Family by the sea"}).raise_for_status().json()["id"]
     owner.api.put(f"/api/v1/groups/{group}/members/ben").raise_for_status()
     owner.api.put(f"/api/v1/videos/{video}/grants/groups/{group}").raise_for_status()
+    owner.api.put("/api/v1/me/following/people/ben").raise_for_status()
     return group
 
 

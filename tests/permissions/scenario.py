@@ -291,7 +291,7 @@ def _things(cast: Scenario, linked: list[str]) -> dict[str, str]:
     return {
         "link": link, "drop": drop, "token": token, "session": session, "person": person, "user": person,
         "saved": saved, "notice": notice, "invite": "none", "picture": shown.rpartition("/")[2],
-        "group": group, "kind": "people", "grantee": "named",
+        "group": group, "kind": "people", "grantee": "named", "subject": "bystander",
     }  # fmt: skip
 
 

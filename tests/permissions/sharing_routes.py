@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from tests.permissions.rules import RouteRule, account_required, can_manage, everyone, library_required, own_group
+from tests.permissions.rules import (
+    RouteRule,
+    account_required,
+    can_manage,
+    everyone,
+    library_required,
+    own_group,
+    own_watching,
+)
 
 VIDEO = "/api/v1/videos/{video:str}/grants"
 PLAYLIST = "/api/v1/playlists/{playlist:str}/grants"
@@ -33,6 +41,15 @@ SHARING_RULES: dict[str, dict[str, RouteRule]] = {
         }
         for page in ("/watch/{video:str}/people", "/playlists/{playlist:str}/people")
     },
+    "/api/v1/me/following": {"GET": RouteRule(account_required)},
+    "/api/v1/me/following/videos": {"GET": RouteRule(account_required)},
+    "/api/v1/me/following/{kind:str}/{subject:str}": {
+        "PUT": RouteRule(account_required, {}, consumes=True),
+        "DELETE": RouteRule(account_required, {}, consumes=True),
+    },
+    "/following": {"GET": RouteRule(account_required)},
+    "/people/{person:str}/follow": {"POST": RouteRule(account_required, {"data": {"follow": "yes"}}, consumes=True)},
+    "/playlists/{playlist:str}/follow": {"POST": RouteRule(own_watching, {"data": {"follow": "no"}}, consumes=True)},
     "/groups": {
         "GET": RouteRule(account_required),
         "POST": RouteRule(account_required, {"data": {"name": "Taken over"}}, consumes=True),

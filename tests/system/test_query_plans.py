@@ -32,6 +32,7 @@ PAGES = (
     "/history",
     "/watch-later",
     "/favourites",
+    "/following",
     "/playlists",
     "/tags",
     "/tags/music",
@@ -44,6 +45,7 @@ PAGES = (
     "/playlists/{playlist}",
     "/api/v1/videos",
     "/api/v1/search?q=lake",
+    "/api/v1/me/following/videos",
 )
 
 

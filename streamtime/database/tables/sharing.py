@@ -110,3 +110,17 @@ playlist_grants = Table(
     Index("uq_playlist_grants_user_id_playlist_id", "user_id", "playlist_id", unique=True),
     Index("uq_playlist_grants_group_id_playlist_id", "group_id", "playlist_id", unique=True),
 )
+
+follows = Table(
+    "follows",
+    metadata,
+    row_id(),
+    Column("user_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("person_id", RowId, ForeignKey("users.id", ondelete="CASCADE"), index=True),
+    Column("playlist_id", RowId, ForeignKey("playlists.id", ondelete="CASCADE"), index=True),
+    at("followed"),
+    CheckConstraint("(person_id IS NULL) <> (playlist_id IS NULL)", name="one_subject"),
+    Index("uq_follows_user_id_person_id", "user_id", "person_id", unique=True),
+    Index("uq_follows_user_id_playlist_id", "user_id", "playlist_id", unique=True),
+    sqlite_autoincrement=True,
+)

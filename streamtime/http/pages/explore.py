@@ -66,6 +66,7 @@ async def explore(
         cards=[current_video_card(video, caller, videos, clock, watch) for video, watch in found.newest],
         next_href=f"/explore?{urlencode({'cursor': found.next})}" if found.next else None,
         has_room=len(found.newest) < SHOWN_NEWEST,
+        follows=found.follows,
         tags=[(tag, tag_href(tag)) for tag in found.tags],
         people=[_person_link(each) for each in found.people],
         playlists=[playlist_view(each, caller, clock.now_ms()) for each in found.playlists],

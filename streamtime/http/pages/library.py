@@ -28,6 +28,7 @@ from streamtime.http.services import (
 from streamtime.http.templates import PageFrame, Templates, frame
 from streamtime.http.video_urls import picture_href
 from streamtime.http.views.bulk import bulk_notice
+from streamtime.http.views.following import FollowView, follow_person_view
 from streamtime.http.views.playlists import PlaylistView, playlist_view
 from streamtime.http.views.videos import VideoCard, description_parts, video_card
 from streamtime.translation import gettext
@@ -101,7 +102,9 @@ async def user_page(
     query = Query(scope=ListScope.LISTED, filters=Filters(owner=person.name), sort=sort, cursor=cursor)
     page = await playlists.repository.page(caller, owner_id=person.id, limit=SHELF_PLAYLISTS)
     shelf = [playlist_view(each, caller, clock.now_ms()) for each in page.items]
-    return await video_grid(request, caller, videos, clock, templates, query, person=PersonPage(person, shelf))
+    follow = await follow_person_view(caller, person.id, person.public_id, videos)
+    shown = PersonPage(person, shelf, follow)
+    return await video_grid(request, caller, videos, clock, templates, query, person=shown)
 
 
 async def person_in_path(at_owner: str, accounts: AccountServices) -> User:
@@ -124,6 +127,7 @@ class PersonPage:
 
     user: User
     playlists: list[PlaylistView]
+    follow: FollowView | None
 
     def values(self, caller: Caller) -> dict[str, object]:
         """Return the values of the page's head."""
@@ -131,6 +135,7 @@ class PersonPage:
             "name": self.user.shown_name,
             "picture": picture_href(self.user.public_id, self.user.picture_version),
             "about": [replace(part, seconds=None) for part in description_parts(self.user.about)],
+            "follow": self.follow,
             "is_caller": self.user.id == caller.user_id,
         }
 

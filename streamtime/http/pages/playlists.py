@@ -23,6 +23,7 @@ from streamtime.http.requests import (
 from streamtime.http.services import PlaylistServices, VideoServices
 from streamtime.http.templates import Templates
 from streamtime.http.video_urls import playlist_href
+from streamtime.http.views.following import follow_playlist_view
 from streamtime.http.views.playlists import playlist_view, queue_href
 from streamtime.ids import shuffle_seed
 from streamtime.translation import gettext
@@ -115,6 +116,7 @@ async def playlist_page(
             for number, video in enumerate(page.items, page.start + 1)
         ],
         next_href=next_href(request, page),
+        follow=await follow_playlist_view(caller, found, videos),
     )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")

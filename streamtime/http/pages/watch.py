@@ -27,6 +27,7 @@ from streamtime.http.services import (
 from streamtime.http.templates import Templates
 from streamtime.http.tracks import tracks_of
 from streamtime.http.video_urls import master_url, watch_href
+from streamtime.http.views.following import follow_person_view
 from streamtime.http.views.history import history_of
 from streamtime.http.views.links import link_preview, oembed_url
 from streamtime.http.views.space import duplicate_of
@@ -65,6 +66,7 @@ async def watch(
         oembed_url=oembed_url(found, request, settings),
         preview=link_preview(found, request, settings),
         queue=queue,
+        follow=await follow_person_view(caller, found.owner_id, found.owner_public_id, videos),
     )
     if found.visibility is not Visibility.PUBLIC:
         answer.set_header("X-Robots-Tag", "noindex")
