@@ -74,7 +74,9 @@ videos = Table(
         sqlite_where=_LISTED,
     ),
     Index("ix_videos_owner_id_created_at_ms", "owner_id", "created_at_ms", "id"),
-    Index("ix_videos_owner_id_visibility_published_at_ms", "owner_id", "visibility", "published_at_ms", "id"),
+    Index(
+        "ix_videos_owner_id_published_at_ms", "owner_id", "published_at_ms", "id", "visibility", sqlite_where=_LISTED
+    ),
     Index("ix_videos_owner_id_title_folded", "owner_id", "title_folded"),
     Index("ix_videos_owner_id_length", "owner_id", _LENGTH, "id"),
     Index("ix_videos_owner_id_recorded", "owner_id", text("coalesce(recorded_at_ms, created_at_ms)"), "id"),
