@@ -39,8 +39,7 @@ async def test_without_a_copy_cuts_come_every_four_seconds(tmp_path: Path) -> No
         for number, starts_s in enumerate(rendition.starts_s[:-1]):
             times = picture_times_s(rendition.init + rendition.segment(number))
             assert min(times) == times[0] == pytest.approx(float(starts_s), abs=0.001)
-    assert made.progress
-    assert all(0 <= p.fraction <= 1 for p in made.progress)
+    assert all(0 <= p.fraction <= 1 for p in made.progress)  # none if it takes less than half a second
 
 
 async def test_fast_sources_are_halved_where_small_and_still_cut_together(tmp_path: Path) -> None:
