@@ -4,6 +4,7 @@ Players report their position every few seconds. Reports are kept in memory and 
 loses those of the last seconds. A view is counted once per viewer and video within `VIEW_WINDOW_MS`.
 """
 
+import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Watching:
         self._clock = clock
         self._watches: dict[tuple[int, int], Watch] = {}
         self._views: dict[int, int] = {}
+        self._flushing = asyncio.Lock()
         self._viewed: dict[tuple[str, int], int] = {}
 
     async def report(self, caller: Caller, viewer: str, video: Video, report: Report) -> None:
@@ -102,40 +104,40 @@ class Watching:
         self._views[video_id] = self._views.get(video_id, 0) + 1
 
     async def flush(self) -> None:
-        """Write what was reported since the last time, in one transaction."""
-        noted, self._watches = self._watches, {}
-        views, self._views = self._views, {}
-        if not noted and not views:
-            return
+        """Write what was reported since the last time, in one transaction.
 
-        async def body(tx: Transaction) -> None:
-            existing = set(
-                (await tx.execute(select(videos.c.id).where(videos.c.id.in_({each[1] for each in noted})))).scalars()
-            )
-            rows = [_row(*key, watch) for key, watch in noted.items() if key[1] in existing]
-            await _write_watches(tx, rows)
-            counted = (
-                update(videos).where(videos.c.id == bindparam("row")).values(views=videos.c.views + bindparam("more"))
-            )
-            await tx.execute_many(counted, [{"row": video, "more": more} for video, more in views.items()])
-
-        try:
-            await self._database.write(body)
-        except Exception:
-            self._watches = noted | self._watches
-            self._views = {video: views.get(video, 0) + self._views.get(video, 0) for video in {*views, *self._views}}
-            raise
+        Positions stay in memory until they are committed, so that they are read from there meanwhile. One flush waits
+        for another: after it, everything that was reported before is in the database.
+        """
+        async with self._flushing:
+            noted = dict(self._watches)
+            views, self._views = self._views, {}
+            if not noted and not views:
+                return
+            try:
+                await self._database.write(lambda tx: _write(tx, noted, views))
+            except Exception:
+                now = self._views
+                self._views = {video: views.get(video, 0) + now.get(video, 0) for video in {*views, *now}}
+                raise
+            self._watches = {key: watch for key, watch in self._watches.items() if noted.get(key) is not watch}
 
     async def of_videos(self, user_id: int, video_ids: Collection[int]) -> dict[int, Watch]:
         """Return how far a person has watched these videos; those never watched are omitted."""
         query = select(watches.c.video_id, watches.c.position_ms, watches.c.watched, watches.c.updated_at_ms)
+        before = self._noted(user_id, video_ids)  # may be committed and forgotten while the database is read
         async with self._database.read() as connection:
             rows = await connection.execute(
                 query.where(watches.c.user_id == user_id, watches.c.video_id.in_(video_ids))
             )
             found = {row[0]: _watch(row) for row in rows}
-        noted = {video: watch for video in video_ids if (watch := self._watches.get((user_id, video))) is not None}
-        return found | noted
+        for video, watch in before.items():
+            if video not in found or watch.updated_at_ms > found[video].updated_at_ms:
+                found[video] = watch
+        return found | self._noted(user_id, video_ids)
+
+    def _noted(self, user_id: int, video_ids: Collection[int]) -> dict[int, Watch]:
+        return {video: watch for video in video_ids if (watch := self._watches.get((user_id, video))) is not None}
 
     async def history(self, caller: Caller, *, limit: int, cursor: str = "") -> HistoryPage:
         """Return one page of the caller's history, without videos that they may no longer watch.
@@ -215,6 +217,15 @@ class Watching:
         """Pause a person's history, or go on with it. While it is paused, positions are not kept either."""
         statement = update(users).where(users.c.id == user_id).values(history_paused=paused)
         await self._database.write(lambda tx: tx.execute(statement))
+
+
+async def _write(tx: Transaction, noted: dict[tuple[int, int], Watch], views: dict[int, int]) -> None:
+    query = select(videos.c.id).where(videos.c.id.in_({each[1] for each in noted}))
+    existing = set((await tx.execute(query)).scalars())
+    await _write_watches(tx, [_row(*key, watch) for key, watch in noted.items() if key[1] in existing])
+    more = videos.c.views + bindparam("more")
+    counted = update(videos).where(videos.c.id == bindparam("row")).values(views=more)
+    await tx.execute_many(counted, [{"row": video, "more": more} for video, more in views.items()])
 
 
 async def _write_watches(tx: Transaction, rows: list[dict[str, Any]]) -> None:

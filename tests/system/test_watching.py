@@ -1,6 +1,9 @@
 """Positions, history and views: what is kept for whom, and what is not."""
 
+import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +68,22 @@ def test_another_device_continues_where_the_last_one_stopped(cinema: Cinema) -> 
     assert 'data-resume-ms="7000"' in tom.browser.get(f"/watch/{cinema.public}").text
     assert 'value="35"' in tom.browser.get("/explore").text, "the card tells how far it was watched"
     assert "Continue watching" in tom.browser.get("/explore").text
+
+
+def test_a_position_is_known_while_it_is_being_written(cinema: Cinema) -> None:
+    ivy = cinema.somebody("ivy")
+    browser = ivy.browser
+    assert position(ivy, cinema.public) == {"position_ms": 0, "watched": False}
+    with closing(sqlite3.connect(cinema.server.data_dir / "streamtime.db")) as other, ThreadPoolExecutor() as pool:
+        other.execute("BEGIN IMMEDIATE")  # as another command does that writes for a while
+        assert report(ivy, cinema.public, 8_000) == 204
+        page = pool.submit(browser.get, "/history")  # which has all positions written first
+        for _ in range(20):
+            assert position(ivy, cinema.public) == {"position_ms": 8_000, "watched": False}
+        other.rollback()
+        assert page.result().status_code == 200
+    assert history(ivy) == [cinema.public]
+    assert position(ivy, cinema.public) == {"position_ms": 8_000, "watched": False}
 
 
 def test_a_video_watched_to_its_end_begins_anew_and_stays_watched(cinema: Cinema) -> None:

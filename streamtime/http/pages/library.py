@@ -194,7 +194,8 @@ async def library(
     if caller.role is Role.VIEWER:
         return Redirect("/explore", status_code=303)
     shown = LibraryFilter.read(request.query_params)
-    cards, page = await video_cards(caller, videos, clock, replace(shown.query(cursor), limit=_PAGE_SIZE))
+    size = _BELOW_A_SHELF if binned or request.query_params.get("did") else _PAGE_SIZE  # a notice is above them
+    cards, page = await video_cards(caller, videos, clock, replace(shown.query(cursor), limit=size))
     more = next_href(request, page)
     if wants_fragment(request):
         return templates.page(request, "fragments/cards.html", title="", cards=cards, next_href=more, selectable=True)
