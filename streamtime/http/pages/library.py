@@ -220,7 +220,7 @@ async def library(
 _BELOW_A_SHELF = 4
 """Cards of a first page that begins with a shelf of others; with more it would exceed 30 KB of HTML."""
 
-_PAGE_SIZE = 5
+_PAGE_SIZE = 6
 """Cards with everything that an owner may do; with more the page would exceed 30 KB of HTML."""
 
 _CHOICES = 50
