@@ -121,8 +121,9 @@ async def add_member(
     """By user name. They may watch what is shared with the group. Without effect if they are in it."""
     account_id(caller)
     found = await sharing.groups.require(caller, group)
-    await accounts.profile_visibility.require(caller, await accounts.users.by_name(person))
-    await sharing.groups.add_member(found, await accounts.users.by_name(person), actor)
+    added = await accounts.users.by_name(person)
+    await accounts.profile_visibility.require(caller, added)
+    await sharing.groups.add_member(found, added, actor)
 
 
 @delete(
